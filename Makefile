@@ -1,0 +1,38 @@
+# Everything a newcomer runs. Each target makes the environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= build/demo
+
+.PHONY: help env demo test lint bench clean
+
+help:
+	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
+	@echo "make test   all tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP)
+
+env: $(STAMP)
+
+demo: env
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m fixtures.demo $(DEMO)
+
+test: env
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: env
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What is true of one camera or one source; never touches a Butler."""

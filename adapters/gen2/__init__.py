@@ -1,0 +1,1 @@
+"""The Gen2 world, the same for every camera."""

@@ -1,0 +1,1 @@
+"""Measurements: gen2to3 against bare daf_butler."""
