@@ -192,8 +192,8 @@ class Observation:
     ----------
     exposure, detector
         Ids as the registry gives them.
-    time_text
-        Text of the column that the camera's lookups use.
+    times
+        Text of each time column that the camera's lookups use, by column.
     physical_filter
         Gen3 filter name, `None` if the registry's text is not known.
     row
@@ -202,7 +202,7 @@ class Observation:
 
     exposure: int
     detector: int
-    time_text: str
+    times: Mapping[str, str]
     physical_filter: str | None
     row: int
 

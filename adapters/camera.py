@@ -1,0 +1,312 @@
+"""What a camera declares.
+
+A camera is a subclass of `Camera` that reads top-down as data: the Gen3
+instrument with its detectors and filters (in a YAML file beside the class),
+how the Gen2 registry names things, and one `Calibration` line per dataset
+type. Hooks exist only for what data cannot say. Nothing here touches a Butler.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+
+EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
+GENERIC = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
+
+WRITE_CAMERA = (
+    'python -c "from lsst.daf.butler import Butler; from lsst.utils import doImportType; '
+    "doImportType('{class_name}')().writeCameraGeom("
+    "Butler.from_config('{repo}', writeable=True), '{collection}'{labels})\""
+)
+WRITE_CURATED = (
+    "butler write-curated-calibrations {repo} {instrument} curated && "
+    "butler collection-chain --mode extend {repo} {instrument}/calib {instrument}/calib/curated"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeColumn:
+    """How a registry writes the time by which calibrations are looked up.
+
+    Parameters
+    ----------
+    name
+        Column of the raw table.
+    kind
+        ``"date"`` (``YYYY-MM-DD``) or ``"iso"`` (date and time with a ``T``).
+    scale
+        ``"utc"`` or ``"tai"``: what the text, and so the ranges compared with
+        it, really mean.
+    rollover_s
+        Seconds after 0h (in ``scale``) at which a day of this column begins:
+        43200 for an observing day that rolls over at noon.
+    """
+
+    name: str
+    kind: Literal["date", "iso"]
+    scale: Literal["utc", "tai"]
+    rollover_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The Gen2 mapping that chose a master: what the query really matched.
+
+    Parameters
+    ----------
+    columns
+        The policy's ``columns``, the time column included; `None` if the
+        policy has none (then every key of the data ID constrains the query).
+    reference
+        Raw registry table from which missing columns are completed.
+    ref_columns
+        Keys that constrain the reference query, `None` for all.
+    table
+        Calibration table that is asked, if not the one that lists the masters
+        (LSST fringes were looked up in the flat table).
+    valid_range
+        False if the query has no date test.
+    time
+        Time column, if not the camera's own.
+    """
+
+    columns: tuple[str, ...] | None
+    reference: str | None = None
+    ref_columns: tuple[str, ...] | None = None
+    table: str | None = None
+    valid_range: bool = True
+    time: TimeColumn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One calibration dataset type: where Gen2 kept it and what Gen3 calls it.
+
+    Parameters
+    ----------
+    dataset_type
+        Gen3 dataset type name.
+    table
+        Table of the calibration registry that lists the masters.
+    template
+        Gen2 path template below the calibration root, HDU suffix included.
+    lookup
+        How Gen2 chose among the masters.
+    dimensions
+        Gen3 dimensions besides the instrument.
+    storage_class, formatter
+        Gen3 storage class and the stack's formatter class, by full name.
+    detector
+        Column that identifies the detector.
+    detector_offset
+        Added to that column to give the Gen3 detector id (MegaPrime's
+        ``extension`` counts from 1).
+    date
+        Column with the calibration date, from which the RUN is named.
+    """
+
+    dataset_type: str
+    table: str
+    template: str
+    lookup: Lookup
+    dimensions: tuple[str, ...] = ("detector",)
+    storage_class: str = "ExposureF"
+    formatter: str = EXPOSURE
+    detector: str = "detector"
+    detector_offset: int = 0
+    date: str = "calibDate"
+
+    @property
+    def lookup_table(self) -> str:
+        """The table that the Gen2 lookup asks."""
+        return self.lookup.table or self.table
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The raw dataset type and how the raw table names its files.
+
+    Parameters
+    ----------
+    template
+        Gen2 path template below the root.
+    formatter
+        The stack's raw formatter class, by full name.
+    exposure, detector, filter
+        Columns that give the exposure id, detector id and filter text.
+    keys
+        Keys that a completed Gen2 raw data ID has: what a calibration lookup
+        starts from.
+    time
+        Time column of the calibration lookups.
+    formatter_by_detector
+        Exceptions to ``formatter``.
+    """
+
+    template: str
+    formatter: str
+    exposure: str
+    detector: str
+    filter: str
+    keys: tuple[str, ...]
+    time: TimeColumn
+    formatter_by_detector: Mapping[int, str] = field(default_factory=dict)
+    table: str = "raw"
+    dataset_type: str = "raw"
+    storage_class: str = "Exposure"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOffRule:
+    """A dataset type that cannot be written honestly without the stack.
+
+    Parameters
+    ----------
+    dataset_type
+        Gen3 dataset type name.
+    command
+        The stack command that completes it; ``{repo}``, ``{instrument}``,
+        ``{class_name}``, ``{collection}`` (the CALIBRATION collection),
+        ``{labels}`` (``, 'gen2'`` or nothing) and ``{calib}`` (the Gen2
+        calibration root) are filled in.
+    pattern
+        Glob of Gen2 files below the calibration root or root that it covers,
+        ``""`` if there are none; files there are handed off, not lost. With a
+        pattern the hand-off is shown only when such files are there.
+    """
+
+    dataset_type: str
+    command: str
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A Gen3 ``detector`` record (without the instrument)."""
+
+    id: int
+    full_name: str
+    name_in_raft: str | None
+    raft: str | None
+    purpose: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalFilter:
+    """A Gen3 ``physical_filter`` record and the texts that Gen2 used for it."""
+
+    name: str
+    band: str
+    gen2: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A Gen3 instrument with its detectors and filters.
+
+    ``record`` holds the fields of the ``instrument`` dimension record.
+    """
+
+    record: Mapping[str, Any]
+    detectors: tuple[Detector, ...]
+    filters: tuple[PhysicalFilter, ...]
+
+    @property
+    def name(self) -> str:
+        """Gen3 instrument name."""
+        return str(self.record["name"])
+
+    @cached_property
+    def filter_by_text(self) -> Mapping[str, str]:
+        """Gen3 filter name for every text that Gen2 may have used."""
+        table: dict[str, str] = {}
+        for f in self.filters:
+            for text in f.gen2:
+                table.setdefault(text, f.name)
+        # A filter's own name always wins over another one's alias.
+        table.update({f.name: f.name for f in self.filters})
+        return table
+
+
+@cache
+def load_instrument(path: Path) -> Instrument:
+    """Read an instrument from the YAML file that a camera class names.
+
+    Parameters
+    ----------
+    path
+        File with the keys ``instrument``, ``detectors`` and
+        ``physical_filters``.
+    """
+    with open(path, encoding="utf-8") as stream:
+        data = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    detectors = tuple(
+        Detector(d["id"], d["full_name"], d.get("name_in_raft"), d.get("raft"), d.get("purpose"))
+        for d in data["detectors"]
+    )
+    filters = tuple(
+        PhysicalFilter(f["name"], f["band"], tuple(f.get("gen2", ()))) for f in data["physical_filters"]
+    )
+    return Instrument(data["instrument"], detectors, filters)
+
+
+class Camera:
+    """Base class of all camera declarations.
+
+    Subclasses set the class attributes below; an instance carries no state.
+    """
+
+    name: ClassVar[str]
+    """Short name on the command line, lower case."""
+
+    instrument_file: ClassVar[str]
+    """YAML file beside the class with instrument, detectors and filters."""
+
+    mappers: ClassVar[tuple[str, ...]]
+    """Gen2 mapper classes, as written in ``_mapper``."""
+
+    translator: ClassVar[str]
+    """Name of the astro_metadata_translator translator."""
+
+    translator_module: ClassVar[str | None] = None
+    """Module to import first, if the translator is not one of its own."""
+
+    searches_for_calib: ClassVar[bool] = False
+    """Whether the Gen2 mapper looked for CALIB below the root and parents."""
+
+    raw: ClassVar[Raw]
+    calibrations: ClassVar[tuple[Calibration, ...]]
+    hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
+
+    @property
+    def instrument(self) -> Instrument:
+        """Gen3 instrument, detectors and filters."""
+        module = sys.modules[type(self).__module__]
+        assert module.__file__ is not None
+        return load_instrument(Path(module.__file__).with_name(self.instrument_file))
+
+    def physical_filter(self, text: str | None) -> str | None:
+        """Gen3 filter for a Gen2 registry's filter text, `None` if unknown."""
+        return self.instrument.filter_by_text.get(text or "")
+
+    def time_column(self, calibration: Calibration) -> TimeColumn:
+        """The time column by which masters of this type were looked up."""
+        return calibration.lookup.time or self.raw.time
+
+    def raw_formatter(self, detector: int) -> str:
+        """Full name of the stack's formatter for raws of a detector."""
+        return self.raw.formatter_by_detector.get(detector, self.raw.formatter)
+
+    def calibration(self, dataset_type: str) -> Calibration:
+        """The declaration of a calibration dataset type."""
+        for c in self.calibrations:
+            if c.dataset_type == dataset_type:
+                return c
+        raise KeyError(dataset_type)

@@ -1,0 +1,111 @@
+"""Hyper Suprime-Cam on the Subaru telescope."""
+
+from __future__ import annotations
+
+from ..camera import (
+    GENERIC,
+    WRITE_CAMERA,
+    WRITE_CURATED,
+    Calibration,
+    Camera,
+    HandOffRule,
+    Lookup,
+    Raw,
+    TimeColumn,
+)
+
+# taiObs is, in spite of its name, the date of DATE-OBS: a UTC date.
+OBSERVED = TimeColumn("taiObs", kind="date", scale="utc")
+
+PER_CCD = Lookup(columns=("ccd", "taiObs"), reference="raw_visit", ref_columns=("visit", "filter"))
+PER_CCD_AND_FILTER = Lookup(
+    columns=("ccd", "filter", "taiObs"), reference="raw_visit", ref_columns=("visit", "filter")
+)
+BY_FILTER = ("detector", "physical_filter")
+
+
+class HSC(Camera):
+    """Hyper Suprime-Cam, as obs_subaru mapped it."""
+
+    name = "hsc"
+    instrument_file = "camera.yaml"
+    mappers = ("lsst.obs.hsc.HscMapper", "lsst.obs.hsc.hscMapper.HscMapper")
+    translator = "HSC"
+    searches_for_calib = True
+
+    raw = Raw(
+        template="%(field)s/%(dateObs)s/%(pointing)05d/%(filter)s/HSC-%(visit)07d-%(ccd)03d.fits",
+        formatter="lsst.obs.subaru.rawFormatter.HyperSuprimeCamRawFormatter",
+        # The four corner chips are mounted turned.
+        formatter_by_detector=dict.fromkeys(
+            range(100, 104), "lsst.obs.subaru.rawFormatter.HyperSuprimeCamCornerRawFormatter"
+        ),
+        exposure="visit",
+        detector="ccd",
+        filter="filter",
+        keys=("field", "visit", "filter", "ccd", "dateObs", "taiObs", "expTime", "pointing"),
+        time=OBSERVED,
+    )
+
+    calibrations = (
+        Calibration(
+            "bias",
+            table="bias",
+            template="BIAS/%(calibDate)s/NONE/BIAS-%(calibDate)s-%(ccd)03d.fits",
+            lookup=PER_CCD,
+            detector="ccd",
+        ),
+        Calibration(
+            "dark",
+            table="dark",
+            template="DARK/%(calibDate)s/NONE/DARK-%(calibDate)s-%(ccd)03d.fits",
+            lookup=PER_CCD,
+            detector="ccd",
+        ),
+        Calibration(
+            "flat",
+            table="flat",
+            template="FLAT/%(calibDate)s/%(filter)s/FLAT-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
+            lookup=PER_CCD_AND_FILTER,
+            dimensions=BY_FILTER,
+            detector="ccd",
+        ),
+        Calibration(
+            "fringe",
+            table="fringe",
+            template="FRINGE/%(calibDate)s/%(filter)s/FRINGE-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
+            lookup=PER_CCD_AND_FILTER,
+            dimensions=BY_FILTER,
+            detector="ccd",
+        ),
+        Calibration(
+            "sky",
+            table="sky",
+            template="SKY/%(calibDate)s/%(filter)s/SKY-%(calibDate)s-%(filter)s-%(ccd)03d.fits",
+            lookup=PER_CCD_AND_FILTER,
+            dimensions=BY_FILTER,
+            detector="ccd",
+        ),
+        Calibration(
+            "defects",
+            table="defects",
+            template="defects/%(calibDate)s/defects-%(calibDate)s-%(ccd)03d.fits",
+            lookup=Lookup(columns=("ccd", "taiObs"), reference="raw_visit", ref_columns=("visit",)),
+            storage_class="Defects",
+            formatter=GENERIC,
+            detector="ccd",
+        ),
+    )
+
+    hand_offs = (
+        HandOffRule("camera", WRITE_CAMERA),
+        HandOffRule("bfKernel", WRITE_CURATED, pattern="BFKERNEL/*.pkl"),
+        HandOffRule(
+            "yBackground",
+            'python -c "from lsst.daf.butler import Butler; from lsst.obs.subaru '
+            "import HyperSuprimeCam as H; H().ingestStrayLightData(Butler.from_config('{repo}', writeable=True), "
+            "'{calib}/STRAY_LIGHT', transfer='copy')\"",
+            pattern="STRAY_LIGHT/*",
+        ),
+        HandOffRule("transmission curves", WRITE_CURATED, pattern="transmission/*"),
+    )

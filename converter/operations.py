@@ -1,0 +1,138 @@
+"""What a conversion does to a Butler repository, as immutable data.
+
+The same operations render to a table, to JSON and to the Butler, so a dry run
+cannot drift from reality. What the target already has becomes no operation.
+Only `converter.writers` knows how to carry one out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .nouns import DataId, ExposureRecord
+from .timespans import Span
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterInstrument:
+    """Insert (or, with ``update``, change) instrument, detector and filter records.
+
+    Only records that the target lacks, or that differ, are listed.
+    """
+
+    name: str
+    instrument: Record | None
+    detectors: tuple[Record, ...]
+    filters: tuple[Record, ...]
+    update: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterDatasetType:
+    """Register one dataset type. Dimensions include the instrument."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    storage_class: str
+    is_calibration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterCollection:
+    """Register a RUN or CALIBRATION collection."""
+
+    name: str
+    type: Literal["RUN", "CALIBRATION"]
+
+
+@dataclass(frozen=True, slots=True)
+class InsertExposures:
+    """Insert group, day_obs and exposure records in bulk."""
+
+    instrument: str
+    records: tuple[ExposureRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFile:
+    """One file and the datasets in it.
+
+    Parameters
+    ----------
+    path
+        Absolute path of the source file.
+    formatter
+        Full name of the stack's formatter class.
+    datasets
+        ``(dataset type, data ID)`` of each dataset in the file.
+    """
+
+    path: str
+    formatter: str
+    datasets: tuple[tuple[str, DataId], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Ingest files into one RUN.
+
+    All dataset types of the files have equal dimensions, because the cost of
+    an ingest call is per RUN and set of dimensions.
+    """
+
+    instrument: str
+    run: str
+    files: tuple[IngestFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of datasets."""
+        return sum(len(f.datasets) for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Certify:
+    """Certify datasets of one type for one validity range.
+
+    ``datasets`` holds ``(RUN, data ID)`` of each.
+    """
+
+    instrument: str
+    collection: str
+    dataset_type: str
+    span: Span
+    datasets: tuple[tuple[str, DataId], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Define a CHAINED collection with these children, in order."""
+
+    name: str
+    children: tuple[str, ...]
+    before: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """What only the stack can write: recorded, shown, never silently missing."""
+
+    dataset_type: str
+    command: str
+    reason: str
+
+
+Operation = (
+    RegisterInstrument
+    | RegisterDatasetType
+    | RegisterCollection
+    | InsertExposures
+    | Ingest
+    | Certify
+    | Chain
+    | HandOff
+)
