@@ -214,14 +214,14 @@ def count_boundaries(ranges: Iterable[tuple[str, str]]) -> Boundaries:
     dates = times = 0
     for begin_text, end_text in set(ranges):
         try:
-            begin, end = parse_time(begin_text), parse_time(end_text)
+            first, last = parse_time(begin_text), parse_time(end_text)
         except (ValueError, TypeError):
             continue
-        if begin[:2] > end[:2]:
+        if first[:2] > last[:2]:
             continue
-        dates += begin.is_date + end.is_date
-        times += (not begin.is_date) + (not end.is_date)
-        parsed.append((begin.day * DAY + begin.ns, end.day * DAY + end.ns))
+        dates += first.is_date + last.is_date
+        times += (not first.is_date) + (not last.is_date)
+        parsed.append((first.day * DAY + first.ns, last.day * DAY + last.ns))
     parsed.sort()
     touching = next_day = overlapping = gaps = 0
     for (_, end), (begin, _) in pairwise(parsed):

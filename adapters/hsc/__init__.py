@@ -103,8 +103,8 @@ class HSC(Camera):
         HandOffRule(
             "yBackground",
             'python -c "from lsst.daf.butler import Butler; from lsst.obs.subaru '
-            "import HyperSuprimeCam as H; H().ingestStrayLightData(Butler.from_config('{repo}', writeable=True), "
-            "'{calib}/STRAY_LIGHT', transfer='copy')\"",
+            "import HyperSuprimeCam as H; H().ingestStrayLightData("
+            "Butler.from_config('{repo}', writeable=True), '{calib}/STRAY_LIGHT', transfer='copy')\"",
             pattern="STRAY_LIGHT/*",
         ),
         HandOffRule("transmission curves", WRITE_CURATED, pattern="transmission/*"),
