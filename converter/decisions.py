@@ -8,6 +8,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .nouns import DataId
+from .timespans import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a decision changed for one master (over several data IDs).
+
+    Parameters
+    ----------
+    stamp
+        RUN stamp of the master.
+    data_ids
+        Data IDs to which the change applies.
+    before, after
+        Validity spans (TAI), both possibly empty.
+    """
+
+    stamp: str
+    data_ids: tuple[DataId, ...]
+    before: tuple[Span, ...]
+    after: tuple[Span, ...]
+
+    def explains(self, stamp: str, data_id: DataId, span: Span) -> bool:
+        """Whether an answer for ``span`` changed for this master."""
+        if stamp != self.stamp or data_id not in self.data_ids:
+            return False
+        was = any(s.overlaps(span) for s in self.before)
+        return was != any(s.overlaps(span) for s in self.after)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -25,8 +55,8 @@ class Decision:
         One sentence.
     dataset_type
         Dataset type concerned, ``""`` for none in particular.
-    masters
-        RUN stamps of the masters concerned, for ``verify`` to find why an
+    changes
+        The masters whose validity changed, for ``verify`` to find why an
         answer differs.
     """
 
@@ -36,7 +66,7 @@ class Decision:
     after: str
     why: str
     dataset_type: str = ""
-    masters: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def as_dict(self) -> dict[str, str]:
         """The five fields of the command line's JSON contract."""

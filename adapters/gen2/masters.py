@@ -1,0 +1,333 @@
+"""Calibration registry rows and files to masters and validity claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from converter.names import stamp
+from converter.nouns import DataId, Gen2to3Error, Master, MasterKey, Provenance, Reject, Skip, ValidityClaim
+from converter.timespans import Boundaries, count_boundaries
+
+from ..camera import Calibration, Camera
+from .lookup import Table
+from .source import CalibSource
+from .templates import Template
+
+Row = Mapping[str, Any]
+
+
+@dataclass
+class Calibrations:
+    """What one calibration root holds, as nouns.
+
+    Parameters
+    ----------
+    masters
+        Masters by key; those without a claim have no registry row.
+    claims
+        What the registry says of their validity.
+    boundaries
+        Per dataset type and data ID: how the ranges meet, over all rows
+        (also those whose file is missing), the evidence for the dialect.
+    rejects, skips
+        Rows and files that are not converted, and why.
+    seen
+        Relative paths of all files that a row or a template names.
+    """
+
+    masters: dict[MasterKey, Master] = field(default_factory=dict)
+    claims: list[ValidityClaim] = field(default_factory=list)
+    boundaries: dict[str, dict[DataId, Boundaries]] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+
+def read_calibrations(
+    camera: Camera,
+    source: CalibSource,
+    wants: Callable[[str], bool] = lambda dataset_type: True,
+    excludes: Callable[[str], bool] = lambda path: False,
+) -> Calibrations:
+    """Read the masters of one calibration root.
+
+    Parameters
+    ----------
+    camera
+        The camera's declaration.
+    source
+        The opened calibration root.
+    wants
+        Whether a dataset type is to be converted.
+    excludes
+        Whether a relative path is to be left out.
+
+    Notes
+    -----
+    A table may be shared by several dataset types: a row means those whose
+    file is there. Where the Gen2 lookup asked another table than the one that
+    lists the masters, that table's ranges are the ones that mattered.
+    """
+    result = Calibrations()
+    by_table: dict[str, list[Calibration]] = {}
+    for c in camera.calibrations:
+        by_table.setdefault(c.table, []).append(c)
+    for name, calibrations in by_table.items():
+        reader = _TableReader(camera, source, calibrations, wants, excludes, result)
+        if name in source.tables:
+            reader.read_rows(source.tables[name])
+        reader.read_unlisted_files()
+        if name in source.missing:
+            reader.report_missing_table(name)
+    return result
+
+
+class _TableReader:
+    """Reads one table for the dataset types that it lists."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        source: CalibSource,
+        calibrations: list[Calibration],
+        wants: Callable[[str], bool],
+        excludes: Callable[[str], bool],
+        result: Calibrations,
+    ) -> None:
+        self.camera = camera
+        self.source = source
+        self.calibrations = calibrations
+        self.wants = wants
+        self.excludes = excludes
+        self.result = result
+        self.detectors = {d.id for d in camera.instrument.detectors}
+        self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
+        self.ranges: dict[tuple[str, DataId], list[tuple[str, str]]] = {}
+        self.unlisted: set[str] = set()
+
+    def read_rows(self, table: Table) -> None:
+        """Masters and claims of the table's rows."""
+        needed = {"validStart", "validEnd", *(c.detector for c in self.calibrations)}
+        needed |= {c.date for c in self.calibrations}
+        absent = sorted(needed - set(table.columns))
+        if absent:
+            self.result.rejects.append(
+                Reject(
+                    f"{self.source.registry}: table {table.name}",
+                    f"column {', '.join(absent)} is missing, found {', '.join(table.columns)}; "
+                    "is it the registry of another camera?",
+                )
+            )
+            return
+        for row in _dicts(table):
+            self._read_row(row, table)
+        for c in self.calibrations:
+            if c.lookup_table != c.table and c.lookup_table in self.source.tables:
+                self._read_lookup_table(c, self.source.tables[c.lookup_table])
+        for (dataset_type, data_id), ranges in self.ranges.items():
+            self.result.boundaries.setdefault(dataset_type, {})[data_id] = count_boundaries(ranges)
+
+    def _read_row(self, row: Row, table: Table) -> None:
+        provenance = self._provenance(row, table)
+        expected: list[str] = []
+        converted = False
+        for c in self.calibrations:
+            try:
+                relative = self.templates[c.dataset_type].format(row)
+            except Gen2to3Error as exc:
+                self._reject(provenance, row, str(exc))
+                return
+            expected.append(relative)
+            path = self.source.locate(relative)
+            if path is None:
+                continue
+            converted = True
+            if not self.wants(c.dataset_type) or self.excludes(relative):
+                self._skip_excluded(path, c)
+                continue
+            key = self._key(c, row, provenance)
+            if key is not None and self._add_master(c, key, path, row, provenance):
+                self._add_claim(c, key, row, provenance)
+        if not converted:
+            wanted = [c.dataset_type for c in self.calibrations if self.wants(c.dataset_type)]
+            if not wanted or all(self.excludes(e) for e in expected):
+                self.result.skips.append(Skip(str(provenance), "left out by --types or --exclude"))
+                return
+            # The row still took part in Gen2's lookups, so it is evidence for the dialect.
+            for c in self.calibrations:
+                key = self._key(c, row, None)
+                if key is not None:
+                    self._note_range(c, key, row)
+            self._reject(
+                provenance,
+                row,
+                f"file not found: expected {' or '.join(expected)} below {self.source.root}; "
+                "restore the file, or leave the row out with --exclude",
+            )
+
+    def _read_lookup_table(self, c: Calibration, table: Table) -> None:
+        """Ranges of the table that Gen2 asked instead of the masters' own."""
+        own = {claim.master for claim in self.result.claims if claim.master.dataset_type == c.dataset_type}
+        claims: list[ValidityClaim] = []
+        for row in _dicts(table):
+            try:
+                relative = self.templates[c.dataset_type].format(row)
+            except Gen2to3Error:
+                continue  # this row is reported where its own table is read
+            path = self.source.locate(relative)
+            if path is None or not self.wants(c.dataset_type) or self.excludes(relative):
+                continue
+            provenance = self._provenance(row, table)
+            key = self._key(c, row, None)
+            if key is not None and self._add_master(c, key, path, row, provenance):
+                claims.append(_claim(key, row, provenance))
+        replaced = {claim.master for claim in claims} & own
+        kept = [claim for claim in self.result.claims if claim.master not in replaced]
+        self.result.claims[:] = kept + claims
+
+    def _key(self, c: Calibration, row: Row, report: Provenance | None) -> MasterKey | None:
+        """Key of a row's master; problems are rejects where ``report`` is given."""
+        problem = ""
+        detector = row[c.detector]
+        physical_filter = None
+        run_stamp = ""
+        if not isinstance(detector, int):
+            problem = f"{c.detector} is {detector!r}, expected a number"
+        elif detector + c.detector_offset not in self.detectors:
+            problem = f"unknown detector {detector}: {self.camera.instrument.name} has no such detector"
+        elif "physical_filter" in c.dimensions:
+            physical_filter = self.camera.physical_filter(row.get("filter"))
+            if physical_filter is None:
+                problem = (
+                    f"unknown filter {row.get('filter')!r}: {self.camera.instrument.name} has no such filter; "
+                    "correct the registry or leave the row out with --exclude"
+                )
+        if not problem:
+            try:
+                run_stamp = stamp(str(row[c.date]))
+            except ValueError as exc:
+                problem = f"{c.date}: {exc}"
+        if problem:
+            if report is not None:
+                self._reject(report, row, problem)
+            return None
+        return MasterKey(c.dataset_type, run_stamp, DataId(detector + c.detector_offset, physical_filter))
+
+    def _add_master(
+        self,
+        c: Calibration,
+        key: MasterKey,
+        path: str,
+        row: Row,
+        provenance: Provenance,
+    ) -> bool:
+        hdu = self.templates[c.dataset_type].hdu
+        known = self.result.masters.get(key)
+        if known is not None:
+            if known.path != path:
+                self._reject(
+                    provenance,
+                    row,
+                    f"{path} has the same dataset type, data ID and date as {known.path}; "
+                    "one of the two has to be left out with --exclude",
+                )
+                return False
+            return True
+        entry = self.source.index.files[self.source.index.relative(path)]
+        self.result.seen.add(self.source.index.relative(path))
+        extension = row[hdu] if isinstance(hdu, str) else hdu
+        self.result.masters[key] = Master(
+            key, path, extension, str(row[c.date]), entry.size, entry.mtime_ns, provenance
+        )
+        return True
+
+    def _add_claim(self, c: Calibration, key: MasterKey, row: Row, provenance: Provenance) -> None:
+        self._note_range(c, key, row)
+        self.result.claims.append(_claim(key, row, provenance))
+
+    def _note_range(self, c: Calibration, key: MasterKey, row: Row) -> None:
+        self.ranges.setdefault((c.dataset_type, key.data_id), []).append(
+            (str(row["validStart"]), str(row["validEnd"]))
+        )
+
+    def read_unlisted_files(self) -> None:
+        """Files that a template names and no row does: kept, but not certified."""
+        index = self.source.index
+        for relative in sorted(set(index.files) - self.result.seen):
+            for c in self.calibrations:
+                values = self.templates[c.dataset_type].parse(relative)
+                if values is not None:
+                    self._add_unlisted(c, relative, values)
+                    break
+
+    def _add_unlisted(self, c: Calibration, relative: str, values: dict[str, Any]) -> None:
+        path = str(self.source.root / relative)
+        self.result.seen.add(relative)
+        self.unlisted.add(path)
+        if not self.wants(c.dataset_type) or self.excludes(relative):
+            self._skip_excluded(path, c)
+            return
+        if c.detector not in values:
+            self.result.skips.append(Skip(path, f"no row in table {c.table}, and the path names no detector"))
+            return
+        provenance = Provenance(path)
+        key = self._key(c, values, provenance)
+        if key is None:
+            return
+        if key in self.result.masters:
+            self.result.skips.append(
+                Skip(path, f"no row in table {c.table}, and {self.result.masters[key].path} has the same data ID")
+            )
+            return
+        self._add_master(c, key, path, values, provenance)
+        self.result.skips.append(
+            Skip(path, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range")
+        )
+
+    def report_missing_table(self, name: str) -> None:
+        """A table that is not there matters only if there are files for it."""
+        item = f"{self.source.registry}: table {name}"
+        if self.unlisted:
+            self.result.rejects.append(
+                Reject(
+                    item,
+                    f"table is missing although there are {len(self.unlisted)} files for it, such as "
+                    f"{min(self.unlisted)}; they are ingested without a validity range",
+                )
+            )
+        else:
+            self.result.skips.append(Skip(item, "table is missing, and there are no files for it"))
+
+    def _provenance(self, row: Row, table: Table) -> Provenance:
+        text = tuple((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row)
+        return Provenance(self.source.registry, table.name, row.get("id"), text)
+
+    def _reject(self, provenance: Provenance, row: Row, reason: str) -> None:
+        self.result.rejects.append(Reject(str(provenance), reason))
+
+    def _skip_excluded(self, path: str, c: Calibration) -> None:
+        self.result.seen.add(self.source.index.relative(path))
+        self.result.skips.append(Skip(path, f"{c.dataset_type} left out by --types or --exclude"))
+
+
+def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
+    # SQL's NULL becomes the text "None", which like it never matched: a reject, not an open end.
+    return ValidityClaim(
+        key,
+        str(row["validStart"]),
+        str(row["validEnd"]),
+        str(row.get("registered") or ""),
+        provenance,
+    )
+
+
+def _dicts(table: Table) -> Iterator[Row]:
+    columns = table.columns
+    return (dict(zip(columns, row, strict=True)) for row in table.rows)
+
+
+def unmatched(files: Iterable[str], seen: set[str]) -> list[str]:
+    """Relative paths that nothing has accounted for, sorted."""
+    return sorted(set(files) - seen)

@@ -1,0 +1,143 @@
+"""Raw registry rows to raw files and observations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from converter.nouns import Gen2to3Error, Observation, Provenance, RawFile, Reject, Skip
+
+from ..camera import Camera
+from .source import Gen2Source
+from .templates import Template
+
+
+@dataclass
+class Raws:
+    """What the raw registry holds, as nouns.
+
+    Parameters
+    ----------
+    files
+        Raw files that are there.
+    observations
+        One per row, also where the file is not there: Gen2 could look up
+        calibrations for it all the same.
+    rejects, skips
+        Rows and files that are not converted, and why.
+    seen
+        Relative paths that a row or the raw template names.
+    """
+
+    files: list[RawFile] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+
+def time_columns(camera: Camera) -> tuple[str, ...]:
+    """All columns by which the camera's calibrations were looked up."""
+    return tuple(dict.fromkeys(camera.time_column(c).name for c in camera.calibrations))
+
+
+def read_raws(
+    source: Gen2Source,
+    visits: Collection[int] = (),
+    excludes: Callable[[str], bool] = lambda path: False,
+) -> Raws:
+    """Read raw files and observations.
+
+    Parameters
+    ----------
+    source
+        The opened repository.
+    visits
+        Exposure ids to keep, empty for all.
+    excludes
+        Whether a relative path is to be left out.
+    """
+    camera, raw = source.camera, source.camera.raw
+    result = Raws()
+    table = source.raw_tables.get(raw.table)
+    template = Template(raw.template)
+    detectors = {d.id for d in camera.instrument.detectors}
+    times = [t for t in time_columns(camera) if table is not None and t in table.columns]
+    by_path: dict[str, tuple[int, list[int], Provenance]] = {}
+    left_out = 0
+    for values in table.rows if table is not None else ():
+        assert table is not None
+        row = dict(zip(table.columns, values, strict=True))
+        row_id = row.get("id")
+        where = Provenance(source.raw_registry, raw.table, row_id)
+        exposure, detector = row[raw.exposure], row[raw.detector]
+        if not isinstance(exposure, int) or not isinstance(detector, int):
+            result.rejects.append(
+                Reject(
+                    str(where),
+                    f"{raw.exposure}={exposure!r}, {raw.detector}={detector!r}: expected two numbers; "
+                    "correct the registry",
+                )
+            )
+            continue
+        try:
+            relative = template.format(row)
+        except Gen2to3Error as exc:
+            result.rejects.append(Reject(str(where), str(exc)))
+            continue
+        found = source.raw_index.find(relative)
+        if found is not None:
+            result.seen.add(found)
+        if visits and exposure not in visits:
+            left_out += 1
+            continue
+        if excludes(relative):
+            result.skips.append(Skip(str(where), f"{relative} left out by --exclude"))
+            continue
+        physical_filter = camera.physical_filter(row[raw.filter])
+        result.observations.append(
+            Observation(exposure, detector, {t: str(row[t]) for t in times}, physical_filter, row_id or 0)
+        )
+        if detector not in detectors:
+            reason = f"unknown detector {detector}: {camera.instrument.name} has no such detector"
+            result.rejects.append(Reject(str(where), f"{relative}: {reason}"))
+            continue
+        if found is None:
+            result.rejects.append(
+                Reject(
+                    str(where),
+                    f"file not found: expected {relative} below {source.raw_root}; "
+                    "restore the file, or leave it out with --exclude",
+                )
+            )
+            continue
+        known = by_path.setdefault(found, (exposure, [], where))
+        if known[0] != exposure:
+            result.rejects.append(
+                Reject(str(where), f"{found} belongs to exposure {known[0]} by {known[2]}, here to {exposure}")
+            )
+            continue
+        known[1].append(detector)
+    for found, (exposure, ids, where) in by_path.items():
+        entry = source.raw_index.files[found]
+        result.files.append(
+            RawFile(
+                str(source.raw_root / found), exposure, tuple(sorted(ids)), entry.size, entry.mtime_ns, where
+            )
+        )
+    if left_out:
+        result.skips.append(Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits"))
+    _report_unlisted(source, template, result)
+    return result
+
+
+def _report_unlisted(source: Gen2Source, template: Template, result: Raws) -> None:
+    """Raw files without a row: Gen2 could not see them, so they are named."""
+    if not source.raw_tables:
+        return  # without a registry every raw would be unlisted; the registry itself is the reject
+    for relative in sorted(set(source.raw_index.files) - result.seen):
+        if template.parse(relative) is not None:
+            result.seen.add(relative)
+            result.skips.append(
+                Skip(str(source.raw_root / relative), f"no row in table {source.camera.raw.table}: Gen2 never saw it")
+            )

@@ -1,0 +1,188 @@
+"""A Gen2 repository opened: where everything is, tables read, files indexed.
+
+Opened once, read-only; `adapters.gen2.raws` and `adapters.gen2.masters` turn
+it into nouns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from converter.nouns import Gen2to3Error, Reject, Skip, UsageError
+
+from ..camera import Camera
+from ..registry import detect_camera, get_camera
+from .lookup import CalibRoot, Table
+from .registries import Registry, open_registry
+from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
+from .templates import DirectoryIndex
+
+
+@dataclass(frozen=True)
+class CalibSource:
+    """One calibration root: its tables and files.
+
+    ``missing`` lists the tables that the camera knows and the registry lacks.
+    """
+
+    root: Path
+    registry: str
+    tables: dict[str, Table]
+    missing: tuple[str, ...]
+    index: DirectoryIndex
+
+    @cached_property
+    def for_lookup(self) -> CalibRoot:
+        """What the Gen2 lookup needs of it."""
+        return CalibRoot(str(self.root), self.tables, self.locate)
+
+    def locate(self, relative: str) -> str | None:
+        """Absolute path of a file by its template path, `None` if it is not there."""
+        found = self.index.locate(relative)
+        return None if found is None else str(found)
+
+
+@dataclass(frozen=True)
+class Gen2Source:
+    """A Gen2 repository, read.
+
+    Parameters
+    ----------
+    camera
+        The camera it belongs to.
+    root
+        The root and its parents.
+    raw_root
+        The directory with the raw registry (a parent for reruns).
+    raw_registry
+        The registry's name for messages.
+    raw_tables
+        Tables of the raw registry.
+    raw_index
+        Files below ``raw_root``.
+    calibs
+        Calibration roots, in the order in which Gen2 asked them.
+    rejects, skips
+        What could not be opened, and why.
+    """
+
+    camera: Camera
+    root: Gen2Root
+    raw_root: Path
+    raw_registry: str
+    raw_tables: dict[str, Table]
+    raw_index: DirectoryIndex
+    calibs: tuple[CalibSource, ...]
+    rejects: tuple[Reject, ...]
+    skips: tuple[Skip, ...]
+
+
+def open_source(root: str | Path, camera: str = "", calib: Sequence[str] = ()) -> Gen2Source:
+    """Open a Gen2 repository read-only.
+
+    Parameters
+    ----------
+    root
+        Gen2 root.
+    camera
+        Camera name, ``""`` to find it from the mapper.
+    calib
+        Calibration roots, empty to look where the Gen2 mapper looked.
+
+    Raises
+    ------
+    UsageError
+        The root is missing or no Gen2 root, or its camera is not supported.
+    """
+    if camera:
+        chosen: Camera | None = get_camera(camera)
+        gen2_root = read_root(root)
+    else:
+        chosen = None
+        gen2_root = read_root(root)
+        chosen = detect_camera(gen2_root.mapper)
+    rejects: list[Reject] = []
+    skips: list[Skip] = []
+    raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects)
+    directories = find_calib_roots(gen2_root, [Path(c) for c in calib], chosen.searches_for_calib)
+    if not directories:
+        skips.append(
+            Skip(str(gen2_root.root), "no calibration root with a calibRegistry was found; name one with --calib")
+        )
+    inside = {d.resolve() for d in directories}
+    calibs = tuple(_read_calib_root(d, chosen, rejects) for d in directories)
+    root_path = raw_root.resolve()
+    index = DirectoryIndex(raw_root, prune=lambda rel: (root_path / rel) in inside)
+    return Gen2Source(
+        chosen,
+        gen2_root,
+        raw_root,
+        raw_registry,
+        raw_tables,
+        index,
+        calibs,
+        tuple(rejects),
+        tuple(skips),
+    )
+
+
+def _read_raw_registry(
+    root: Gen2Root, camera: Camera, rejects: list[Reject]
+) -> tuple[Path, str, dict[str, Table]]:
+    wanted = {camera.raw.table, *(c.lookup.reference for c in camera.calibrations if c.lookup.reference)}
+    try:
+        location = find_registry(root)
+        with open_registry(location) as registry:
+            tables = {name: _table(registry, name) for name in sorted(wanted) if registry.has_table(name)}
+            if camera.raw.table not in tables:
+                raise Gen2to3Error(
+                    f"{registry.source}: table {camera.raw.table} is missing, found "
+                    f"{', '.join(registry.tables()) or 'no table'}; no raw can be converted"
+                )
+            _require_raw_columns(camera, tables[camera.raw.table], registry.source)
+            return location.path.parent, registry.source, tables
+    except Gen2to3Error as exc:
+        rejects.append(Reject(f"{root.root}: raw registry", str(exc)))
+        return root.root, "", {}
+
+
+def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
+    raw = camera.raw
+    for column in (raw.exposure, raw.detector, raw.filter, raw.time.name):
+        if column not in table.columns:
+            raise Gen2to3Error(
+                f"{source}: table {raw.table} has no column {column}, found {', '.join(table.columns)}; "
+                "is it the registry of another camera?"
+            )
+
+
+def _read_calib_root(directory: Path, camera: Camera, rejects: list[Reject]) -> CalibSource:
+    wanted = {c.table for c in camera.calibrations} | {c.lookup_table for c in camera.calibrations}
+    tables: dict[str, Table] = {}
+    missing: list[str] = []
+    source = str(directory)
+    try:
+        location = registry_in(directory, "calibRegistry")
+        if location is None:
+            raise UsageError(f"{directory} has no calibRegistry.sqlite3; give the directory that has one")
+        with open_registry(location) as registry:
+            source = registry.source
+            for name in sorted(wanted):
+                if registry.has_table(name):
+                    try:
+                        tables[name] = _table(registry, name)
+                    except Gen2to3Error as exc:
+                        rejects.append(Reject(f"{source}: table {name}", str(exc)))
+                else:
+                    missing.append(name)
+    except Gen2to3Error as exc:
+        rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
+    return CalibSource(directory, source, tables, tuple(missing), DirectoryIndex(directory))
+
+
+def _table(registry: Registry, name: str) -> Table:
+    columns = tuple(registry.columns(name))
+    return Table(name, columns, registry.rows(name, columns))

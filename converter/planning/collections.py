@@ -1,0 +1,77 @@
+"""Collections and chains: what pipelines look in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .. import names
+from ..operations import Chain, RegisterCollection
+from ..target import TargetState
+
+
+def plan_collections(
+    instrument: str, label: str, runs: Iterable[str], with_calibs: bool, with_raws: bool, target: TargetState
+) -> tuple[list[RegisterCollection], list[Chain], list[str]]:
+    """Plan RUN, CALIBRATION and CHAINED collections.
+
+    Parameters
+    ----------
+    instrument
+        Gen3 instrument name.
+    label
+        Label of the calibration collection, ``""`` for the historical layout.
+    runs
+        RUN collections that are written to.
+    with_calibs, with_raws
+        Whether the repository has (or gets) masters or raws.
+    target
+        What the repository has.
+
+    Returns
+    -------
+    collections, chains
+        What is to be registered, and defined.
+    conflicts
+        Names that exist as another type of collection: the Butler would keep
+        the existing one without a word.
+    """
+    collections: list[RegisterCollection] = []
+    chains: list[Chain] = []
+    conflicts: list[str] = []
+    calibration = names.calibration_collection(instrument, label)
+    chain = names.calibration_chain(instrument)
+
+    def usable(name: str, wanted: str) -> bool:
+        found = target.collections.get(name)
+        if found not in (None, wanted):
+            advice = "give another --label"
+            if name == chain:
+                advice = "--label '' uses it as it is" if found == "CALIBRATION" else "give a --label"
+            conflicts.append(f"collection {name} exists as {found}, needed as {wanted}; {advice}")
+            return False
+        return True
+
+    for run in sorted(set(runs)):
+        if usable(run, "RUN") and run not in target.collections:
+            collections.append(RegisterCollection(run, "RUN"))
+    if with_calibs and usable(calibration, "CALIBRATION") and calibration not in target.collections:
+        collections.append(RegisterCollection(calibration, "CALIBRATION"))
+    if with_calibs and label:
+        _extend(chain, [calibration], target, chains, usable(chain, "CHAINED"))
+    umbrella = names.umbrella(instrument)
+    children = [names.raw_run(instrument)] if with_raws else []
+    if with_calibs:
+        children.append(chain)
+    if children:
+        _extend(umbrella, children, target, chains, usable(umbrella, "CHAINED"))
+    return collections, chains, conflicts
+
+
+def _extend(
+    name: str, children: list[str], target: TargetState, chains: list[Chain], is_usable: bool
+) -> None:
+    """Add children that a chain lacks behind those it has, which keep their precedence."""
+    before = target.chains.get(name)
+    wanted = tuple(dict.fromkeys([*(before or ()), *children]))
+    if is_usable and wanted != before:
+        chains.append(Chain(name, wanted, before))

@@ -1,0 +1,296 @@
+"""Masters and raws to ingest and certify operations, less what the target has. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from adapters.camera import Calibration, Camera
+
+from .. import names
+from ..decisions import Decision
+from ..nouns import DataId, ExposureRecord, Master, MasterKey, Observation, RawFile, Reject
+from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType
+from ..target import TargetState
+from ..timespans import Span
+
+T = TypeVar("T")
+
+# A batch is one transaction: large, because small ones cost time, but bounded in what a kill can undo.
+BATCH = 20_000
+
+
+@dataclass
+class DatasetPlan:
+    """Operations for one kind of dataset.
+
+    Parameters
+    ----------
+    types
+        Dataset types that are needed.
+    runs
+        RUN collections that are needed.
+    ingests, certifies
+        What is to be written.
+    written, existing, certified
+        Numbers of datasets per type.
+    conflicts
+        What would stop the Butler, one line each.
+    decisions, rejects
+        As everywhere.
+    """
+
+    types: list[RegisterDatasetType] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    ingests: list[Ingest] = field(default_factory=list)
+    certifies: list[Certify] = field(default_factory=list)
+    written: Counter[str] = field(default_factory=Counter)
+    existing: Counter[str] = field(default_factory=Counter)
+    certified: Counter[str] = field(default_factory=Counter)
+    conflicts: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def chunks(items: Sequence[T], size: int = BATCH) -> Iterable[Sequence[T]]:
+    """Cut a sequence into batches."""
+    return (items[i : i + size] for i in range(0, len(items), size))
+
+
+def check_dataset_type(wanted: RegisterDatasetType, target: TargetState) -> str:
+    """Why the target's definition of a dataset type stands in the way, ``""`` if it does not."""
+    found = target.dataset_types.get(wanted.name)
+    if found is None:
+        return ""
+    dimensions, storage_class, is_calibration = found
+    if (set(dimensions), storage_class, is_calibration) == (
+        set(wanted.dimensions),
+        wanted.storage_class,
+        wanted.is_calibration,
+    ):
+        return ""
+    return (
+        f"dataset type {wanted.name} is {sorted(dimensions)} {storage_class} in the repository, "
+        f"{sorted(wanted.dimensions)} {wanted.storage_class} by the camera's declaration; "
+        f"leave it out with --types, or convert into another repository"
+    )
+
+
+def plan_masters(
+    camera: Camera,
+    label: str,
+    masters: Iterable[Master],
+    spans: Mapping[MasterKey, Sequence[Span]],
+    target: TargetState,
+) -> DatasetPlan:
+    """Plan the ingest and certification of masters.
+
+    Parameters
+    ----------
+    camera
+        The camera's declaration.
+    label
+        Label of the calibration collection.
+    masters
+        The masters to have in the repository.
+    spans
+        Validity of each, from `converter.planning.validity`.
+    target
+        What the repository has.
+    """
+    plan = DatasetPlan()
+    instrument = camera.instrument.name
+    collection = names.calibration_collection(instrument, label)
+    files: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str], list[tuple[str, DataId]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    ranges: dict[tuple[str, Span], list[tuple[str, DataId]]] = defaultdict(list)
+    declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
+    used: set[str] = set()
+    certified = {
+        c.dataset_type: _by_data_id(target, collection, c.dataset_type) for c in camera.calibrations
+    }
+    for master in masters:
+        dataset_type, stamp, data_id = master.key
+        calibration = declared[dataset_type]
+        run = names.calibration_run(instrument, label, stamp)
+        used.add(dataset_type)
+        if data_id in target.datasets.get((dataset_type, run), ()):
+            plan.existing[dataset_type] += 1
+        else:
+            group = files[run, calibration.dimensions]
+            group[master.path, calibration.formatter].append((dataset_type, data_id))
+            plan.written[dataset_type] += 1
+        there = certified[dataset_type].get(data_id, ())
+        for span in spans.get(master.key, ()):
+            clash = _clash(run, span, there)
+            if clash is None:
+                ranges[dataset_type, span].append((run, data_id))
+            elif clash:
+                plan.conflicts.append(
+                    f"{dataset_type} {data_id}: {run} for {span} conflicts in {collection} with {clash}; "
+                    "give another --label, or decertify the existing range"
+                )
+    for dataset_type in (c.dataset_type for c in camera.calibrations if c.dataset_type in used):
+        _add_type(plan, target, declared[dataset_type])
+    for (run, _), by_file in sorted(files.items()):
+        entries = tuple(IngestFile(path, fmt, tuple(ids)) for (path, fmt), ids in by_file.items())
+        plan.ingests.append(Ingest(instrument, run, entries))
+    plan.runs = sorted({i.run for i in plan.ingests})
+    for (dataset_type, span), datasets in ranges.items():
+        plan.certifies.append(Certify(instrument, collection, dataset_type, span, tuple(datasets)))
+        plan.certified[dataset_type] += len(datasets)
+    return plan
+
+
+def _add_type(plan: DatasetPlan, target: TargetState, calibration: Calibration) -> None:
+    wanted = RegisterDatasetType(
+        calibration.dataset_type,
+        ("instrument", *calibration.dimensions),
+        calibration.storage_class,
+        is_calibration=True,
+    )
+    problem = check_dataset_type(wanted, target)
+    if problem:
+        plan.conflicts.append(problem)
+    elif calibration.dataset_type not in target.dataset_types:
+        plan.types.append(wanted)
+
+
+def _by_data_id(
+    target: TargetState, collection: str, dataset_type: str
+) -> dict[DataId, list[tuple[str, Span]]]:
+    table: dict[DataId, list[tuple[str, Span]]] = defaultdict(list)
+    for run, data_id, span in target.associations.get((collection, dataset_type), ()):
+        table[data_id].append((run, span))
+    return table
+
+
+def _clash(run: str, span: Span, there: Iterable[tuple[str, Span]]) -> str | None:
+    """`None`: to be certified; ``""``: already there; otherwise what is in the way."""
+    for other_run, other in there:
+        if (other_run, other) == (run, span):
+            return ""
+        if other.overlaps(span):
+            return f"{other_run} for {other}"
+    return None
+
+
+def plan_raws(
+    camera: Camera,
+    files: Iterable[RawFile],
+    observations: Iterable[Observation],
+    records: Mapping[int, ExposureRecord],
+    target: TargetState,
+) -> tuple[DatasetPlan, list[ExposureRecord]]:
+    """Plan exposure records and the ingest of raws.
+
+    Parameters
+    ----------
+    camera
+        The camera's declaration.
+    files
+        Raw files that are good to ingest.
+    observations
+        Rows of the raw registry, to compare with the headers.
+    records
+        What the headers say, by the registry's exposure id. Exposures that
+        the target has need none.
+    target
+        What the repository has.
+
+    Returns
+    -------
+    plan
+        Operations and counts.
+    exposures
+        Records to insert, each with at least one raw.
+    """
+    plan = DatasetPlan()
+    raw, instrument = camera.raw, camera.instrument.name
+    run = names.raw_run(instrument)
+    there = target.datasets.get((raw.dataset_type, run), ())
+    good = _check_exposures(camera, records, observations, plan)
+    entries: list[IngestFile] = []
+    needed: dict[int, ExposureRecord] = {}
+    for file in sorted(files, key=lambda f: (f.exposure, f.path)):
+        wanted = [DataId(detector=d, exposure=file.exposure) for d in file.detectors]
+        missing = [d for d in wanted if d not in there]
+        plan.existing[raw.dataset_type] += len(wanted) - len(missing)
+        if not missing:
+            continue
+        if file.exposure in good:
+            needed[file.exposure] = good[file.exposure]
+        elif file.exposure not in target.exposures:
+            if file.exposure in records:  # the exposure itself is a reject; its files follow it
+                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} was rejected"))
+            continue
+        by_formatter: dict[str, list[tuple[str, DataId]]] = defaultdict(list)
+        for data_id in missing:
+            assert data_id.detector is not None
+            by_formatter[camera.raw_formatter(data_id.detector)].append((raw.dataset_type, data_id))
+        for formatter, datasets in by_formatter.items():
+            entries.append(IngestFile(file.path, formatter, tuple(datasets)))
+        plan.written[raw.dataset_type] += len(missing)
+    plan.existing = +plan.existing
+    for batch in chunks(entries):
+        plan.ingests.append(Ingest(instrument, run, tuple(batch)))
+    if entries:
+        plan.runs = [run]
+        wanted_type = RegisterDatasetType(
+            raw.dataset_type, ("instrument", "detector", "exposure"), raw.storage_class, is_calibration=False
+        )
+        problem = check_dataset_type(wanted_type, target)
+        if problem:
+            plan.conflicts.append(problem)
+        elif raw.dataset_type not in target.dataset_types:
+            plan.types.append(wanted_type)
+    return plan, [needed[e] for e in sorted(needed) if e not in target.exposures]
+
+
+def _check_exposures(
+    camera: Camera,
+    records: Mapping[int, ExposureRecord],
+    observations: Iterable[Observation],
+    plan: DatasetPlan,
+) -> dict[int, ExposureRecord]:
+    """Exposure records that agree with the registry and the instrument."""
+    filters = {f.name for f in camera.instrument.filters}
+    registered = {o.exposure: o.physical_filter for o in observations}
+    names_seen: dict[str, int] = {}
+    good: dict[int, ExposureRecord] = {}
+    for exposure, record in sorted(records.items()):
+        fields = record.exposure
+        item = f"exposure {exposure}"
+        if fields["id"] != exposure:
+            problem = f"the header says exposure {fields['id']}, the registry {exposure}; correct the registry"
+        elif fields["physical_filter"] not in filters:
+            problem = (
+                f"unknown filter {fields['physical_filter']!r} in the header: "
+                f"{camera.instrument.name} has no such filter"
+            )
+        elif names_seen.setdefault(fields["obs_id"], exposure) != exposure:
+            problem = f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
+        else:
+            problem = ""
+            good[exposure] = record
+        if problem:
+            plan.rejects.append(Reject(item, problem))
+            continue
+        for warning in record.warnings:
+            plan.decisions.append(Decision("header", item, "", "", warning, camera.raw.dataset_type))
+        said = registered.get(exposure)
+        if said is not None and said != fields["physical_filter"]:
+            plan.decisions.append(
+                Decision(
+                    "header-filter",
+                    item,
+                    f"{said} in the registry",
+                    f"{fields['physical_filter']} in the header",
+                    "the exposure record is made from the header, as raw ingest does",
+                    camera.raw.dataset_type,
+                )
+            )
+    return good

@@ -1,0 +1,375 @@
+"""Validity claims to disjoint spans, every repair a decision. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+from adapters.camera import Calibration, Camera, TimeColumn
+
+from ..decisions import Change, Decision
+from ..nouns import DataId, Master, MasterKey, Observation, Reject, ValidityClaim
+from ..overlaps import (
+    Claimed,
+    Conflict,
+    ExposureTimes,
+    Policy,
+    changed_spans,
+    clear_boundaries,
+    resolve,
+    unite,
+)
+from ..recipe import Recipe
+from ..timespans import (
+    Boundaries,
+    Reading,
+    Span,
+    choose_reading,
+    detect_dialect,
+    parse_time,
+    read_ranges,
+    to_tai,
+)
+
+Times = Mapping[tuple[str, str | None], ExposureTimes]
+
+WHY = {
+    Policy.LATEST_START: "where several masters are valid, the one whose range starts last is taken",
+    Policy.LATEST_CALIB_DATE: "where several masters are valid, the one with the latest calibration date is taken",
+    Policy.LATEST_REGISTERED: "where several masters are valid, the one registered last is taken",
+    Policy.NARROWEST: "where several masters are valid, the one with the narrowest range is taken",
+    Policy.NEAREST: "where several masters are valid, the one nearest in time is taken",
+}
+
+
+@dataclass
+class Validity:
+    """What planning made of the validity claims.
+
+    Parameters
+    ----------
+    spans
+        Disjoint spans of each master that has a good claim.
+    refused
+        Masters all of whose claims are rejects: they are not converted.
+    decisions, rejects
+        What was decided, and the claims that cannot be read.
+    conflicts
+        Overlaps that stop the conversion, one line each.
+    """
+
+    spans: dict[MasterKey, list[Span]] = field(default_factory=dict)
+    refused: set[MasterKey] = field(default_factory=set)
+    decisions: list[Decision] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def exposure_times(
+    camera: Camera,
+    observations: Iterable[Observation],
+    timespans: Mapping[int, tuple[int, int]],
+) -> Times:
+    """Known exposures by time column and filter (`None` for all filters).
+
+    Parameters
+    ----------
+    camera
+        The camera's declaration.
+    observations
+        Rows of the raw registry.
+    timespans
+        Begin and end of the exposures whose headers are known, TAI nanoseconds.
+    """
+    columns = {t.name: t for t in (camera.time_column(c) for c in camera.calibrations)}
+    rows: dict[tuple[str, str | None], dict[int, tuple[int, int, int]]] = defaultdict(dict)
+    for observation in observations:
+        span = timespans.get(observation.exposure)
+        if span is None:
+            continue
+        for name, text in observation.times.items():
+            if observation.exposure in rows[name, None]:
+                continue
+            try:
+                dated = _instant(columns[name], text)
+            except ValueError:
+                continue
+            rows[name, None][observation.exposure] = (dated, *span)
+            rows[name, observation.physical_filter][observation.exposure] = (dated, *span)
+    return {key: ExposureTimes.from_rows(table.values()) for key, table in rows.items()}
+
+
+def _instant(column: TimeColumn, text: str) -> int:
+    return to_tai(parse_time(text), column.scale, column.rollover_s)
+
+
+def find_override(recipe: Recipe, master: Master) -> Span | None:
+    """The range that the recipe gives a master by hand, `None` if it gives none."""
+    for override in recipe.validity:
+        if override.matches(master.key.dataset_type, master.calib_date, master.key.data_id):
+            begin, end = (
+                to_tai(parse_time(text), "tai" if override.scale == "tai" else "utc") if text else None
+                for text in (override.begin, override.end)
+            )
+            return Span(begin, end).clipped()
+    return None
+
+
+def plan_validity(
+    camera: Camera,
+    recipe: Recipe,
+    masters: Mapping[MasterKey, Master],
+    claims: Sequence[ValidityClaim],
+    boundaries: Mapping[str, Mapping[DataId, Boundaries]],
+    times: Times,
+) -> Validity:
+    """Decide the validity of every master.
+
+    Parameters
+    ----------
+    camera
+        The camera's declaration.
+    recipe
+        Readings, overlap policies and overrides.
+    masters
+        The masters that the claims are about.
+    claims
+        What the source says.
+    boundaries
+        Per dataset type and data ID, how the source's ranges meet.
+    times
+        Known exposures, from `exposure_times`.
+    """
+    result = Validity()
+    claimed = {claim.master for claim in claims}
+    # A range given by hand is enough of a claim for a file that no row names.
+    by_hand = [
+        ValidityClaim(key, None, None, "", master.provenance)
+        for key, master in masters.items()
+        if key not in claimed and find_override(recipe, master) is not None
+    ]
+    by_type: dict[str, dict[DataId, list[ValidityClaim]]] = defaultdict(lambda: defaultdict(list))
+    for claim in (*claims, *by_hand):
+        by_type[claim.master.dataset_type][claim.master.data_id].append(claim)
+    for calibration in camera.calibrations:
+        groups = by_type.get(calibration.dataset_type)
+        if groups:
+            _TypePlanner(camera, calibration, recipe, masters, times, result).plan(
+                groups, boundaries.get(calibration.dataset_type, {})
+            )
+    result.refused = {key for key in claimed if key not in result.spans}
+    return result
+
+
+class _TypePlanner:
+    """Plans the validity of one dataset type."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        calibration: Calibration,
+        recipe: Recipe,
+        masters: Mapping[MasterKey, Master],
+        times: Times,
+        result: Validity,
+    ) -> None:
+        self.calibration = calibration
+        self.column = camera.time_column(calibration)
+        self.recipe = recipe
+        self.masters = masters
+        self.times = times
+        self.result = result
+        self.policy = recipe.policy(calibration.dataset_type)
+        self.memos: dict[str | None, dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
+        # rule -> (stamp, filter, before, after) -> data IDs, so that detectors that changed alike are one decision
+        self.changes: dict[str, dict[tuple[str, str | None, tuple, tuple], list[DataId]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        self.conflicts: Counter[tuple[str, str, str | None, Span]] = Counter()
+
+    def plan(
+        self,
+        groups: Mapping[DataId, Sequence[ValidityClaim]],
+        boundaries: Mapping[DataId, Boundaries],
+    ) -> None:
+        """Plan all data IDs of the type."""
+        table = reduce(Boundaries.__add__, boundaries.values(), Boundaries())
+        readings: Counter[Reading] = Counter()
+        for data_id in sorted(groups, key=lambda d: (d.physical_filter or "", d.detector or 0)):
+            group = groups[data_id]
+            reading = self.recipe.reading(self.calibration.dataset_type) or choose_reading(
+                self.column.kind, boundaries.get(data_id, table), table
+            )
+            readings[reading] += 1
+            self._plan_group(data_id, self._read(group, reading))
+        self._decide_reading(readings, table)
+        self._decide_lookup_table(groups)
+        self._report_changes()
+        self._report_conflicts()
+
+    def _read(self, group: Sequence[ValidityClaim], reading: Reading) -> list[Claimed]:
+        """Claims of one data ID as spans; bad ones become rejects."""
+        spans = read_ranges(
+            [(c.begin, c.end) for c in group],
+            reading,
+            self.column.kind,
+            self.column.scale,
+            self.column.rollover_s,
+        )
+        claimed = []
+        for claim, span in zip(group, spans, strict=True):
+            master = self.masters[claim.master]
+            override = find_override(self.recipe, master)
+            if override is not None:
+                before = (span,) if isinstance(span, Span) and claim.begin else ()
+                self._note("override", claim.master, before, (override,))
+                span = override
+            if isinstance(span, str):
+                self.result.rejects.append(
+                    Reject(
+                        str(claim.provenance),
+                        f"{span}; correct the registry or give the range in the recipe's validity list",
+                    )
+                )
+                continue
+            calib_ns = to_tai(parse_time(master.calib_date.strip()), "utc")
+            claimed.append(Claimed(claim.master, span, calib_ns, claim.registered))
+        return claimed
+
+    def _plan_group(self, data_id: DataId, claimed: Sequence[Claimed]) -> None:
+        united = unite(claimed)
+        if len(united) < len(claimed):
+            for key, (before, after) in changed_spans(claimed, united).items():
+                if len(set(before)) > 1:
+                    self._note("same-master", key, before, after)
+        resolved, conflicts = resolve(united, self.policy)
+        for conflict in conflicts:
+            self.conflicts[_conflict_key(conflict)] += 1
+        for key, (before, after) in changed_spans(united, resolved).items():
+            self._note(self.policy.value, key, before, after)
+        exposures = self.times.get((self.column.name, data_id.physical_filter))
+        cleared = resolved
+        if exposures is not None:
+            cleared = clear_boundaries(resolved, exposures, self.memos[data_id.physical_filter])
+            for key, (before, after) in changed_spans(resolved, cleared).items():
+                self._note("whole-exposure", key, before, after)
+        for claim in cleared:
+            self.result.spans.setdefault(claim.master, []).append(claim.span)
+        for claim in united:
+            # A master that lost all of its range to others is converted, without a range.
+            self.result.spans.setdefault(claim.master, [])
+
+    def _note(self, rule: str, key: MasterKey, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
+        self.changes[rule][key.stamp, key.data_id.physical_filter, before, after].append(key.data_id)
+
+    def _report_changes(self) -> None:
+        why = {
+            "override": "the recipe gives this range",
+            "same-master": "several rows state the validity of one master: they add up",
+            "whole-exposure": "the boundary would cut an exposure, which Gen2 dated by its start "
+            "and Gen3 matches as a whole",
+            **{policy.value: text for policy, text in WHY.items()},
+        }
+        for rule, changes in self.changes.items():
+            for (stamp, physical_filter, before, after), data_ids in changes.items():
+                change = Change(stamp, tuple(dict.fromkeys(data_ids)), before, after)
+                self.result.decisions.append(
+                    Decision(
+                        rule,
+                        f"{self.calibration.dataset_type} {stamp}{_describe(physical_filter, change.data_ids)}",
+                        _spans(before),
+                        _spans(after),
+                        why[rule],
+                        self.calibration.dataset_type,
+                        (change,),
+                    )
+                )
+
+    def _report_conflicts(self) -> None:
+        for (first, second, physical_filter, span), count in sorted(
+            self.conflicts.items(), key=lambda item: str(item[0])
+        ):
+            detectors = f" for {count} data IDs" if count > 1 else ""
+            self.result.conflicts.append(
+                f"{self.calibration.dataset_type}{_describe(physical_filter, ())}: masters {first} and {second} "
+                f"are both valid in {span}{detectors}; choose a policy with --overlaps "
+                f"{self.calibration.dataset_type}=latest-start (or another), or correct the registry"
+            )
+
+    def _decide_reading(self, readings: Counter[Reading], table: Boundaries) -> None:
+        asked = self.recipe.reading(self.calibration.dataset_type)
+        read_as = ", ".join(
+            f"{reading.value}" + (f" for {n} data IDs" if len(readings) > 1 else "")
+            for reading, n in readings.most_common()
+        )
+        self.result.decisions.append(
+            Decision(
+                "dialect",
+                f"{self.calibration.dataset_type} (table {self.calibration.lookup_table})",
+                f"{detect_dialect(table)}: {table}",
+                read_as,
+                "the recipe says so"
+                if asked
+                else f"Gen2 compared the text of {self.column.name} (a {self.column.kind}, {self.column.scale.upper()})",
+                self.calibration.dataset_type,
+            )
+        )
+
+    def _decide_lookup_table(self, groups: Mapping[DataId, Sequence[ValidityClaim]]) -> None:
+        """Say where the ranges come from, if Gen2 asked another table than the masters' own."""
+        calibration = self.calibration
+        if calibration.lookup_table == calibration.table:
+            return
+        by_table: dict[str, set[str]] = defaultdict(set)
+        for group in groups.values():
+            for claim in group:
+                by_table[claim.provenance.table].add(claim.master.stamp)
+        if by_table[calibration.lookup_table]:
+            stamps = ", ".join(sorted(by_table[calibration.lookup_table]))
+            self.result.decisions.append(
+                Decision(
+                    "lookup-table",
+                    f"{calibration.dataset_type} {stamps}",
+                    f"listed in table {calibration.table}",
+                    f"ranges of table {calibration.lookup_table}",
+                    f"Gen2 looked {calibration.dataset_type} up in table {calibration.lookup_table}",
+                    calibration.dataset_type,
+                )
+            )
+        if by_table[calibration.table]:
+            stamps = ", ".join(sorted(by_table[calibration.table]))
+            self.result.decisions.append(
+                Decision(
+                    "never-selected",
+                    f"{calibration.dataset_type} {stamps}",
+                    f"not in table {calibration.lookup_table}, where Gen2 looked",
+                    f"ranges of table {calibration.table}",
+                    "Gen2 never found these masters; they are valid as their own table says",
+                    calibration.dataset_type,
+                )
+            )
+
+
+def _conflict_key(conflict: Conflict) -> tuple[str, str, str | None, Span]:
+    return (
+        conflict.first.master.stamp,
+        conflict.second.master.stamp,
+        conflict.first.master.data_id.physical_filter,
+        conflict.span,
+    )
+
+
+def _describe(physical_filter: str | None, data_ids: Sequence[DataId]) -> str:
+    text = f" {physical_filter}" if physical_filter else ""
+    detectors = sorted(d.detector for d in data_ids if d.detector is not None)
+    if len(detectors) == 1:
+        return f"{text} detector {detectors[0]}"
+    if detectors:
+        return f"{text} detectors {detectors[0]}..{detectors[-1]} (×{len(detectors)})"
+    return text
+
+
+def _spans(spans: Sequence[Span]) -> str:
+    return ", ".join(map(str, spans)) or "no range"

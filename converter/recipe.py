@@ -1,0 +1,222 @@
+"""A recipe: every choice of a conversion, as YAML that a human can edit.
+
+The command line is a short form of a recipe; the recipe used is stored with
+the conversion.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .nouns import DataId, UsageError
+from .overlaps import Policy
+from .timespans import Reading, parse_time
+
+TRANSFERS = ("auto", "direct", "symlink", "relsymlink", "hardlink", "copy", "move")
+
+
+@dataclass(frozen=True)
+class ValidityOverride:
+    """A validity range given by hand for the masters that match.
+
+    Parameters
+    ----------
+    dataset_type, calib_date
+        Globs of the dataset type and of the source's calibration date text.
+    detector, physical_filter
+        Only this detector or filter, `None` for all.
+    begin, end
+        ISO text, ``""`` for unbounded; ``end`` is not part of the range.
+    scale
+        ``"utc"`` or ``"tai"``.
+    """
+
+    dataset_type: str
+    calib_date: str = "*"
+    detector: int | None = None
+    physical_filter: str | None = None
+    begin: str = ""
+    end: str = ""
+    scale: str = "utc"
+
+    def __post_init__(self) -> None:
+        if self.scale not in ("utc", "tai"):
+            raise UsageError(f"validity override: scale {self.scale!r} is neither utc nor tai")
+        for text in (self.begin, self.end):
+            if text:
+                try:
+                    parse_time(text)
+                except ValueError as exc:
+                    raise UsageError(f"validity override for {self.dataset_type}: {exc}") from None
+
+    def matches(self, dataset_type: str, calib_date: str, data_id: DataId) -> bool:
+        """Whether a master is meant."""
+        return (
+            fnmatchcase(dataset_type, self.dataset_type)
+            and fnmatchcase(calib_date, self.calib_date)
+            and self.detector in (None, data_id.detector)
+            and self.physical_filter in (None, data_id.physical_filter)
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All choices of one conversion.
+
+    Parameters
+    ----------
+    root
+        Gen2 root.
+    camera
+        Camera name, ``""`` to find it from the root's mapper.
+    calib
+        Calibration roots, empty to look where the Gen2 mapper looked.
+    label
+        Last part of the calibration collection, ``""`` for the historical
+        layout in which ``<inst>/calib`` is the CALIBRATION collection.
+    transfer
+        How files come into the repository, one of `TRANSFERS`.
+    types
+        Dataset types to convert (globs), empty for all.
+    exclude
+        Globs of source paths (relative to their root) to leave out.
+    visits
+        Exposure ids to convert, empty for all.
+    readings
+        Per dataset type (or ``"*"``): what its validity ranges mean, instead
+        of what is detected.
+    overlaps
+        Per dataset type (or ``"*"``): which master wins where several are
+        valid.
+    validity
+        Ranges given by hand.
+    workers
+        Processes that read raw headers.
+    update_instrument
+        Change instrument, detector and filter records that differ.
+    strict
+        Write nothing if there is any reject.
+    """
+
+    root: str
+    camera: str = ""
+    calib: tuple[str, ...] = ()
+    label: str = "gen2"
+    transfer: str = "auto"
+    types: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    visits: tuple[int, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    overlaps: Mapping[str, Policy] = field(default_factory=dict)
+    validity: tuple[ValidityOverride, ...] = ()
+    workers: int = 1
+    update_instrument: bool = False
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if self.transfer not in TRANSFERS:
+            raise UsageError(f"transfer {self.transfer!r} is none of {', '.join(TRANSFERS)}")
+        if self.label.strip("/") != self.label:
+            raise UsageError(f"label {self.label!r} must neither begin nor end with a slash")
+        if self.workers < 1:
+            raise UsageError(f"workers {self.workers} must be at least 1")
+
+    def wants(self, dataset_type: str) -> bool:
+        """Whether a dataset type is to be converted."""
+        return not self.types or any(fnmatchcase(dataset_type, t) for t in self.types)
+
+    def excludes(self, path: str) -> bool:
+        """Whether a path (relative to its root) is to be left out."""
+        return any(fnmatchcase(path, pattern) for pattern in self.exclude)
+
+    def policy(self, dataset_type: str) -> Policy:
+        """Overlap policy of a dataset type."""
+        return self.overlaps.get(dataset_type, self.overlaps.get("*", Policy.FAIL))
+
+    def reading(self, dataset_type: str) -> Reading | None:
+        """Reading asked for, `None` to detect it."""
+        return self.readings.get(dataset_type, self.readings.get("*"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types, for YAML and the ledger."""
+        result = dataclasses.asdict(self)
+        result["readings"] = {k: v.value for k, v in self.readings.items()}
+        result["overlaps"] = {k: v.value for k, v in self.overlaps.items()}
+        for key, value in result.items():
+            if isinstance(value, tuple):
+                result[key] = list(value)
+        return result
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, with a line that says what it is."""
+        return "# gen2to3 recipe\n" + yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+
+def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
+    """Build a recipe from plain types.
+
+    Raises
+    ------
+    UsageError
+        Unknown key, wrong type, or unknown reading or policy.
+    """
+    known = {f.name: f for f in dataclasses.fields(Recipe)}
+    unknown = sorted(set(map(str, data)) - set(known))
+    if unknown:
+        raise UsageError(f"{source}: unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
+    if "root" not in data:
+        raise UsageError(f"{source}: the key 'root' is missing; give the Gen2 root")
+    values: dict[str, Any] = {}
+    for key, value in data.items():
+        default = known[key].default
+        try:
+            if key == "readings":
+                values[key] = {str(k): Reading(v) for k, v in (value or {}).items()}
+            elif key == "overlaps":
+                values[key] = {str(k): Policy(v) for k, v in (value or {}).items()}
+            elif key == "validity":
+                values[key] = tuple(ValidityOverride(**_texts(v)) for v in value or ())
+            elif isinstance(default, tuple):
+                if not isinstance(value, list | tuple):
+                    raise ValueError(f"expected a list, found {value!r}")
+                values[key] = tuple(map(int if key == "visits" else str, value))
+            elif isinstance(default, bool):
+                if not isinstance(value, bool):
+                    raise ValueError(f"expected true or false, found {value!r}")
+                values[key] = value
+            else:
+                values[key] = int(value) if isinstance(default, int) else str(value)
+        except (ValueError, TypeError, AttributeError) as exc:
+            raise UsageError(f"{source}: key {key!r}: {exc}") from None
+    return Recipe(**values)
+
+
+def _texts(override: Mapping[str, Any]) -> dict[str, Any]:
+    # YAML reads a bare 2015-01-01 as a date; its ISO text is what was meant.
+    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in override.items()}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read or is no recipe.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"recipe {path} cannot be read: {exc}") from None
+    except yaml.YAMLError as exc:
+        raise UsageError(f"recipe {path} is not YAML: {' '.join(str(exc).split())}") from None
+    if not isinstance(data, Mapping):
+        raise UsageError(f"recipe {path} is not a mapping; write one with `gen2to3 inspect --recipe FILE`")
+    return recipe_from_dict(data, str(path))
