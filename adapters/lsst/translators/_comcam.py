@@ -17,7 +17,7 @@ from adapters.lsst.translators._rules import LsstTranslator
 __all__ = ["ComCamTranslator"]
 
 _ON_TELESCOPE = Time("2024-08-24T00:00:00", scale="utc")
-"""When the camera came to the telescope."""
+"""Observations begun after this time count as taken with the telescope."""
 
 _LAST_PACIFIC_MONTH = "2020-02"
 """Until the end of this month the observing day followed California's clock."""

@@ -245,7 +245,8 @@ LATISS = (
     Fix(_replace("RADESYS", "", "ICRS")),
     Fix(_replace("TRACKSYS", "", None)),
     Fix(_replace("TRACKSYS", "SIDEREAL", "RADEC")),
-    # Pointing: first RASTART was junk, then in hours, then late by TAI - UTC.
+    # Until May 2020 only RA and DEC serve. Then right ascensions came in hours
+    # and, a little longer, 37 s of time (TAI - UTC) too small.
     Fix(_clear("RASTART", "DECSTART", "RAEND", "DECEND"), until="2020-05-01"),
     Fix(_adjust(lambda hours: hours * 15.0, "RASTART", "RAEND"), "2020-05-01", "2021-02-11T18:45"),
     Fix(_adjust(lambda ra: ra + 37.0 * 15.0 / 3600.0, "RASTART", "RAEND"), "2020-05-01", "2021-02-12"),

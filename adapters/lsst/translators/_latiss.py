@@ -17,7 +17,7 @@ from adapters.lsst.translators._rules import AUXTEL, LsstTranslator
 __all__ = ["LatissTranslator"]
 
 _ON_TELESCOPE = Time("2020-01-01T00:00:00", scale="utc")
-"""Before this time the pointing in the headers was not of the sky."""
+"""Observations begun after this time count as taken with the telescope."""
 
 
 def _no_default_for_sky_science(translator: MetadataTranslator) -> None:
@@ -33,7 +33,7 @@ class LatissTranslator(LsstTranslator):
     supported_instrument = "LATISS"
     default_location = AUXTEL
 
-    # RAFTBAY is not read: there is no raft, and it took several values.
+    # There is no raft, so RAFTBAY (R00) is not read.
     _const_map: dict[str, Any] = {
         "instrument": "LATISS",
         "telescope": "Rubin Auxiliary Telescope",

@@ -1,9 +1,11 @@
 """Translation of imSim, LATISS and ComCam headers."""
 
+import importlib
 import math
 import os
 import subprocess
 import sys
+import tomllib
 from datetime import datetime
 from pathlib import Path
 
@@ -1490,6 +1492,13 @@ def test_plugin_function():
     assert translators.translator_names() == ["LSSTCam-imSim", "LSST_LATISS", "LSSTComCam"]
     for name in translators.translator_names():
         assert MetadataTranslator.get_translator_by_name(name).name == name
+
+
+def test_plugin_entry_point_names_the_function():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    (target,) = project["entry-points"]["astro_metadata_translators"].values()
+    module, _, function = target.partition(":")
+    assert getattr(importlib.import_module(module), function) is translators.translator_names
 
 
 def test_fits_header_is_fixed_like_a_mapping():
