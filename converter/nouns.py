@@ -209,18 +209,26 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row or file that cannot be converted, and why."""
+    """A row or file that cannot be converted, and why.
+
+    ``path`` is the file concerned, where the item is a row.
+    """
 
     item: str
     reason: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A row or file that is left out (or written uncertified) for a stated reason."""
+    """A row or file that is left out (or written uncertified) for a stated reason.
+
+    ``path`` is the file concerned, where the item is a row.
+    """
 
     item: str
     reason: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

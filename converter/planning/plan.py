@@ -1,0 +1,103 @@
+"""The whole dry run: what would be written, decided, rejected and skipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.camera import Camera
+
+from ..decisions import Decision
+from ..ledger import Item
+from ..nouns import Reject, Skip
+from ..operations import (
+    Certify,
+    Chain,
+    HandOff,
+    Ingest,
+    InsertExposures,
+    Operation,
+    RegisterCollection,
+    RegisterDatasetType,
+    RegisterInstrument,
+)
+from ..recipe import Recipe
+
+
+@dataclass
+class Plan:
+    """Everything that a conversion would do, and why.
+
+    Parameters
+    ----------
+    camera, recipe
+        What was planned for.
+    instrument, types, collections, exposures, ingests, certifies, chains
+        Operations by kind, in the order in which they are carried out.
+    hand_offs
+        What the stack has to write.
+    decisions, rejects, skips
+        The rest of the result.
+    conflicts
+        What would stop the Butler; nothing is written while there is one.
+    written, existing, certified
+        Numbers of datasets by type.
+    items
+        What the ledger will say of each source item.
+    header_reads
+        Raw files opened to read a header.
+    """
+
+    camera: Camera
+    recipe: Recipe
+    instrument: RegisterInstrument | None = None
+    types: list[RegisterDatasetType] = field(default_factory=list)
+    collections: list[RegisterCollection] = field(default_factory=list)
+    exposures: list[InsertExposures] = field(default_factory=list)
+    ingests: list[Ingest] = field(default_factory=list)
+    certifies: list[Certify] = field(default_factory=list)
+    chains: list[Chain] = field(default_factory=list)
+    hand_offs: list[HandOff] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    written: Counter[str] = field(default_factory=Counter)
+    existing: Counter[str] = field(default_factory=Counter)
+    certified: Counter[str] = field(default_factory=Counter)
+    items: list[Item] = field(default_factory=list)
+    header_reads: int = 0
+
+    def operations(self) -> Iterator[Operation]:
+        """All operations that write, in order."""
+        if self.instrument is not None:
+            yield self.instrument
+        yield from self.types
+        yield from self.collections
+        yield from self.exposures
+        yield from self.ingests
+        yield from self.certifies
+        yield from self.chains
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return next(self.operations(), None) is None
+
+    def as_dict(self, conversion: int | None = None) -> dict[str, Any]:
+        """The command line's JSON contract."""
+        return {
+            "conversion": conversion,
+            "operations": sum(1 for _ in self.operations()),
+            "written": dict(sorted(self.written.items())),
+            "existing": dict(sorted(self.existing.items())),
+            "certified": dict(sorted(self.certified.items())),
+            "rejected": [{"item": r.item, "reason": r.reason} for r in self.rejects],
+            "skipped": [{"item": s.item, "reason": s.reason} for s in self.skips],
+            "decisions": [d.as_dict() for d in self.decisions],
+            "handed_off": [{"type": h.dataset_type, "command": h.command} for h in self.hand_offs],
+            "conflicts": self.conflicts,
+            "header_reads": self.header_reads,
+        }
