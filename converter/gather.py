@@ -1,0 +1,115 @@
+"""Read a Gen2 repository into nouns, check its files, account for every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from adapters.camera import HandOffRule
+from adapters.gen2.files import describe, sniff_many
+from adapters.gen2.leftovers import account_for
+from adapters.gen2.masters import Calibrations, read_calibrations
+from adapters.gen2.raws import Raws, read_raws
+from adapters.gen2.source import Gen2Source, open_source
+
+from .nouns import Master, MasterKey, Reject, Skip, ValidityClaim
+from .recipe import Recipe
+from .timespans import Boundaries
+
+
+@dataclass
+class Gathered:
+    """All that a Gen2 repository holds.
+
+    Parameters
+    ----------
+    source
+        The opened repository.
+    raws
+        Raw files and observations.
+    masters, claims, boundaries
+        Masters of all calibration roots, what is said of their validity, and
+        how the ranges meet.
+    rejects, skips
+        What is not converted, and why.
+    hand_offs
+        Files that only the stack can convert, by rule.
+    """
+
+    source: Gen2Source
+    raws: Raws
+    masters: dict[MasterKey, Master] = field(default_factory=dict)
+    claims: list[ValidityClaim] = field(default_factory=list)
+    boundaries: dict[str, dict] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
+
+
+def gather(recipe: Recipe) -> Gathered:
+    """Open and read everything that the recipe asks for.
+
+    Raises
+    ------
+    UsageError
+        The root is no Gen2 root, or its camera is not supported.
+    """
+    source = open_source(recipe.root, recipe.camera, recipe.calib)
+    if recipe.wants(source.camera.raw.dataset_type):
+        raws = read_raws(source, recipe.visits, recipe.excludes)
+    else:
+        raws = Raws(skips=[Skip(f"{source.raw_registry}: raws", "left out by --types")])
+    result = Gathered(source, raws, rejects=[*source.rejects], skips=[*source.skips])
+    for calib in source.calibs:
+        calibrations = read_calibrations(source.camera, calib, recipe.wants, recipe.excludes)
+        _merge(result, calibrations)
+        _account(result, str(calib.root), set(calib.index.files) - calibrations.seen, calib.index)
+        result.rejects += calibrations.rejects
+        result.skips += calibrations.skips
+    result.rejects += raws.rejects
+    result.skips += raws.skips
+    shared = {str(c.root) for c in source.calibs}
+    if str(source.raw_root) not in shared:
+        _account(result, str(source.raw_root), set(source.raw_index.files) - raws.seen, source.raw_index)
+    return result
+
+
+def _merge(result: Gathered, calibrations: Calibrations) -> None:
+    """Add one calibration root; what an earlier root has already is a reject."""
+    twice = {key for key in calibrations.masters if key in result.masters}
+    for key in sorted(twice, key=str):
+        master, other = calibrations.masters[key], result.masters[key]
+        result.rejects.append(
+            Reject(
+                str(master.provenance),
+                f"{master.path} has the same dataset type, data ID and date as {other.path} of another "
+                "calibration root; leave one out with --exclude, or convert the roots under different labels",
+                master.path,
+            )
+        )
+    result.masters |= {k: m for k, m in calibrations.masters.items() if k not in twice}
+    result.claims += [c for c in calibrations.claims if c.master not in twice]
+    for dataset_type, groups in calibrations.boundaries.items():
+        table = result.boundaries.setdefault(dataset_type, {})
+        for data_id, counts in groups.items():
+            table[data_id] = table.get(data_id, Boundaries()) + counts
+
+
+def _account(result: Gathered, root: str, remaining: set[str], index: object) -> None:
+    special = getattr(index, "special", {})
+    outside = getattr(index, "outside", {})
+    pruned = getattr(index, "pruned", [])
+    for name in sorted(special):
+        result.rejects.append(Reject(f"{root}/{name}", "is no regular file; remove it from the source"))
+    for name in sorted(outside):
+        result.rejects.append(Reject(f"{root}/{name}", "leads out of the source; nothing outside is read"))
+    skips, hand_offs = account_for(result.source.camera, root, sorted(remaining) + sorted(pruned))
+    result.skips += skips
+    for rule, files in hand_offs.items():
+        result.hand_offs.setdefault(rule, []).extend(files)
+
+
+def check_files(paths: Iterable[str], workers: int) -> dict[str, str]:
+    """Why each bad file cannot be ingested, by path; good files are not listed."""
+    states = sniff_many(sorted(set(paths)), workers)
+    return {path: describe(state, path) for path, state in states.items() if not state.is_fits}
