@@ -1,8 +1,4 @@
-"""Where the parts of a Gen2 repository are.
-
-Reads ``_mapper``, ``_parent`` and ``repositoryCfg.yaml``, follows the chain of
-parents, and finds the registries and the calibration root. Opens no registry.
-"""
+"""Where the parts of a Gen2 repository are: its parents, registries and calibration root."""
 
 from __future__ import annotations
 
@@ -127,9 +123,7 @@ def read_root(root: str | os.PathLike[str]) -> Gen2Root:
         raise UsageError(f"Gen2 root {shown} is not a directory")
     node = _read_directory(_absolute(given))
     if node is None:
-        hint = (
-            "; it holds butler.yaml, so it is a Gen3 repository" if (given / "butler.yaml").exists() else ""
-        )
+        hint = "; it holds butler.yaml: a Gen3 repository" if (given / "butler.yaml").exists() else ""
         raise UsageError(
             f"{shown} is not a Gen2 repository: none of {', '.join((CONFIG, *_V1_MARKS))} is in it{hint}"
         )
@@ -156,7 +150,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _walk_parents(top: _Node) -> tuple[list[Path], list[str], list[_Node]]:
-    """All parents depth first, those not here, and every node that was read."""
+    """All parents depth first, those not here, and every node read."""
     seen = {os.path.realpath(top.root)}
     parents: list[Path] = []
     missing: list[str] = []

@@ -131,9 +131,7 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def _configuration(loader: Gen2Loader, node: yaml.Node) -> Any:
     if not isinstance(node, yaml.MappingNode):
-        raise Gen2to3Error(
-            f"{loader.source}: !RepositoryCfg_v1 is expected to be a mapping, it is a {node.id}"
-        )
+        raise Gen2to3Error(f"{loader.source}: !RepositoryCfg_v1 is expected to be a mapping, and is none")
     return loader._plain(node)
 
 
