@@ -115,28 +115,11 @@ class Registry:
         return sorted([*inspector.get_table_names(), *inspector.get_view_names()])
 
     def tables(self) -> list[str]:
-        """Names of the tables and views, sorted.
-
-        Returns
-        -------
-        names
-            All but SQLite's own.
-        """
+        """Names of all tables and views but SQLite's own, sorted."""
         return list(self._tables)
 
     def has_table(self, table: str) -> bool:
-        """Whether there is such a table.
-
-        Parameters
-        ----------
-        table
-            Name of the table.
-
-        Returns
-        -------
-        present
-            `True` if `rows` would find it.
-        """
+        """Whether `rows` would find a table of this name."""
         return _match(table, self._tables) is not None
 
     def _table_name(self, table: str) -> str:
@@ -188,23 +171,7 @@ class Registry:
         return sa.Table(quoted_name(name, True), sa.MetaData(), *columns)
 
     def count(self, table: str) -> int:
-        """Count the rows of a table.
-
-        Parameters
-        ----------
-        table
-            Name of the table.
-
-        Returns
-        -------
-        rows
-            Number of rows.
-
-        Raises
-        ------
-        Gen2to3Error
-            If there is no such table, or it cannot be read.
-        """
+        """Number of rows in a table."""
         reflected = self._reflect(table)
         with self._reading(f"read (table {printable(table)})"):
             return self._connection.execute(sa.select(sa.func.count()).select_from(reflected)).scalar_one()
@@ -234,7 +201,7 @@ class Registry:
         """
         reflected = self._reflect(table)
         names = [c.name for c in reflected.columns]
-        wanted = []
+        wanted: list[sa.Label[Any]] = []
         for column in names if columns is None else columns:
             name = _match(column, names)
             if name is None:
@@ -390,23 +357,7 @@ def _sqlite_engine(path: Path, immutable: bool) -> sa.Engine:
 
 
 def pgsql_url(path: Path) -> sa.URL:
-    """Read how to reach a PostgreSQL registry.
-
-    Parameters
-    ----------
-    path
-        The ``registry.pgsql`` file.
-
-    Returns
-    -------
-    url
-        Database URL for SQLAlchemy.
-
-    Raises
-    ------
-    Gen2to3Error
-        If the file is not what Gen2 wrote.
-    """
+    """Database URL for SQLAlchemy from a ``registry.pgsql`` file."""
     data = load_yaml(path, max_bytes=65536)
     source = printable(path)
     if not isinstance(data, dict) or not data.get("database"):
