@@ -200,7 +200,7 @@ class Registry:
             text names what was expected and what is there.
         """
         reflected = self._reflect(table)
-        names = [c.name for c in reflected.columns]
+        names = list(self.columns(table))
         wanted: list[sa.Label[Any]] = []
         for column in names if columns is None else columns:
             name = _match(column, names)
@@ -214,11 +214,10 @@ class Registry:
         if not wanted:
             return [()] * self.count(table)
         with self._reading(f"read (table {printable(reflected.name)})"):
-            query = sa.select(*wanted).select_from(reflected).order_by(*self._order(reflected))
+            query = sa.select(*wanted).select_from(reflected).order_by(*self._order(reflected, names))
             return self._fetch(query)
 
-    def _order(self, table: sa.Table) -> list[Any]:
-        names = [c.name for c in table.columns]
+    def _order(self, table: sa.Table, names: Sequence[str]) -> list[Any]:
         identity = _match("id", names)
         order: list[Any] = [table.c[identity]] if identity else []
         if self._is_sqlite and self._has_rowid(table.name):

@@ -245,8 +245,11 @@ def _field_pattern(field: _Field) -> str:
     if field.kind == "c":
         return "[^/]"
     if field.kind == "s":
-        # A key that is a whole path (DECam, CFHT) spans directories.
-        return ".+" if field.key == "path" else "[^/]+"
+        # A key that is a whole path (DECam, CFHT) spans directories. The
+        # shortest text that fits is meant: in ``%(arm)s%(spectrograph)1d`` all
+        # digits are the number, in ``%(patch)s-%(filter)s`` the filter has the
+        # other dashes.
+        return ".+?" if field.key == "path" else "[^/]+?"
     if field.kind == "f":
         precision = 6 if field.precision is None else field.precision
         number = r"-?\d+" + (rf"\.\d{{{precision}}}" if precision else "")
