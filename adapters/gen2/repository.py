@@ -117,13 +117,13 @@ def read_root(root: str | os.PathLike[str]) -> Gen2Root:
     """
     given = Path(root)
     shown = printable(given)
-    if not given.exists():
+    if not os.path.exists(given):
         raise UsageError(f"Gen2 root {shown} does not exist")
-    if not given.is_dir():
+    if not os.path.isdir(given):
         raise UsageError(f"Gen2 root {shown} is not a directory")
     node = _read_directory(_absolute(given))
     if node is None:
-        hint = "; it holds butler.yaml: a Gen3 repository" if (given / "butler.yaml").exists() else ""
+        hint = "; it holds butler.yaml: a Gen3 repository" if os.path.exists(given / "butler.yaml") else ""
         raise UsageError(
             f"{shown} is not a Gen2 repository: none of {', '.join((CONFIG, *_V1_MARKS))} is in it{hint}"
         )
@@ -159,7 +159,7 @@ def _walk_parents(top: _Node) -> tuple[list[Path], list[str], list[_Node]]:
     while waiting:
         parent = waiting.pop()
         node = parent.node
-        if parent.path is not None and parent.path.is_dir():
+        if parent.path is not None and os.path.isdir(parent.path):
             real = os.path.realpath(parent.path)
             if real in seen:
                 continue
@@ -216,7 +216,7 @@ def _read_config(directory: Path) -> _Node:
     own = data.get("_root")
     if own is None:
         return replace(node, root=directory)
-    if not node.root.is_dir():
+    if not os.path.isdir(node.root):
         raise UsageError(f"{printable(path)}: its _root {printable(own)} does not exist")
     return node
 
@@ -376,12 +376,12 @@ def find_calib_roots(root: Gen2Root, explicit: Sequence[Path], search: bool) -> 
 
 def _named_calib_root(root: Gen2Root, path: Path) -> Path:
     candidates = [_absolute(path)] if path.is_absolute() else [_absolute(path), root.root / path]
-    directory = next((c for c in candidates if c.exists()), None)
+    directory = next((c for c in candidates if os.path.exists(c)), None)
     if directory is None:
         looked = ", ".join(map(printable, candidates))
         raise UsageError(f"calibration root {printable(path)} does not exist (looked at: {looked})")
     names = f"{CALIB_REGISTRY}.sqlite3 or {CALIB_REGISTRY}.pgsql"
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise UsageError(
             f"calibration root {printable(path)} is not a directory; name the one that holds {names}"
         )

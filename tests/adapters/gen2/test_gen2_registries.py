@@ -50,7 +50,8 @@ def registry(tmp_path: Path) -> Path:
     (tmp_path / "reg").mkdir()
     return sqlite(
         tmp_path / "reg" / "registry.sqlite3",
-        "CREATE TABLE raw (dateObs text, id integer primary key, visit int, day DATE, at TIMESTAMP, n NUMERIC)",
+        "CREATE TABLE raw "
+        "(dateObs text, id integer primary key, visit int, day DATE, at TIMESTAMP, n NUMERIC)",
         "INSERT INTO raw VALUES ('2015-07-21', 2, 20, '2015-07-21', 'None', '1.50')",
         "INSERT INTO raw VALUES ('2015-07-20', 1, 10, '2015-02-31', '', NULL)",
     )
@@ -94,9 +95,9 @@ def test_order_without_id(tmp_path: Path) -> None:
         "CREATE TABLE plain (x)",
         "CREATE TABLE twice (id int, x)",
         "CREATE TABLE keyed (x PRIMARY KEY, y) WITHOUT ROWID",
-        *(f"INSERT INTO plain VALUES ({x})" for x in (3, 1, 2)),
-        *(f"INSERT INTO twice VALUES (1, {x})" for x in (3, 1, 2)),
-        *(f"INSERT INTO keyed VALUES ({x}, 0)" for x in (3, 1, 2)),
+        *(("INSERT INTO plain VALUES (?)", (x,)) for x in (3, 1, 2)),
+        *(("INSERT INTO twice VALUES (1, ?)", (x,)) for x in (3, 1, 2)),
+        *(("INSERT INTO keyed VALUES (?, 0)", (x,)) for x in (3, 1, 2)),
         "CREATE INDEX i ON plain (x)",
         "CREATE VIEW seen AS SELECT x FROM plain",
     )
@@ -341,5 +342,6 @@ def test_pgsql_without_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Gen2to3Error) as error:
         open_registry(RegistryLocation(path, "pgsql"))
     assert str(error.value) == (
-        f"registry {path} is in PostgreSQL and its driver is not installed: run `pip install 'psycopg[binary]'`"
+        f"registry {path} is in PostgreSQL and its driver is not installed: "
+        "run `pip install 'psycopg[binary]'`"
     )

@@ -138,7 +138,7 @@ _root: ../
     assert found.calib_root == tmp_path / "root/CALIB"
     assert found.policy == {"calibrations": {"bias": {"template": "b.fits"}}}
     v2(tmp_path / "lost", "_mapper: a.M\n_root: /no/such\n")
-    with pytest.raises(UsageError, match="lost/repositoryCfg.yaml: its _root /no/such does not exist"):
+    with pytest.raises(UsageError, match=r"lost/repositoryCfg\.yaml: its _root /no/such does not exist"):
         read_root(tmp_path / "lost")
 
 
@@ -165,7 +165,7 @@ def test_not_a_root(tmp_path: Path) -> None:
         read_root(tmp_path / "empty")
     assert str(error.value) == f"{tmp_path}/empty is not a Gen2 repository: {expected}"
     (tmp_path / "empty/butler.yaml").touch()
-    with pytest.raises(UsageError, match="it holds butler.yaml: a Gen3 repository"):
+    with pytest.raises(UsageError, match=r"it holds butler\.yaml: a Gen3 repository"):
         read_root(tmp_path / "empty")
 
 
@@ -260,7 +260,9 @@ def test_explicit_calib_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         find_calib_roots(found, [tmp_path / "bare"], search=True)
     with pytest.raises(UsageError, match=r"calibration root nope does not exist \(looked at: .*work/nope, "):
         find_calib_roots(found, [Path("nope")], search=True)
-    with pytest.raises(UsageError, match="is not a directory; name the one that holds calibRegistry.sqlite3"):
+    with pytest.raises(
+        UsageError, match=r"is not a directory; name the one that holds calibRegistry\.sqlite3"
+    ):
         find_calib_roots(found, [one / "calibRegistry.sqlite3"], search=True)
 
 
