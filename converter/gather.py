@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from adapters.camera import HandOffRule
-from adapters.gen2.files import describe, sniff_many
+from adapters.gen2.directory import DirectoryIndex
+from adapters.gen2.files import describe, printable, sniff_many
 from adapters.gen2.leftovers import account_for
 from adapters.gen2.masters import Calibrations, read_calibrations
 from adapters.gen2.raws import Raws, read_raws
-from adapters.gen2.source import Gen2Source, open_source
+from adapters.gen2.source import Gen2Source, open_source, why_not
 
 from .nouns import Master, MasterKey, Reject, Skip, ValidityClaim
 from .recipe import Recipe
@@ -54,7 +55,7 @@ def gather(recipe: Recipe) -> Gathered:
     UsageError
         The root is no Gen2 root, or its camera is not supported.
     """
-    source = open_source(recipe.root, recipe.camera, recipe.calib)
+    source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside)
     if recipe.wants(source.camera.raw.dataset_type):
         raws = read_raws(source, recipe.visits, recipe.excludes)
     else:
@@ -63,14 +64,14 @@ def gather(recipe: Recipe) -> Gathered:
     for calib in source.calibs:
         calibrations = read_calibrations(source.camera, calib, recipe.wants, recipe.excludes)
         _merge(result, calibrations)
-        _account(result, str(calib.root), set(calib.index.files) - calibrations.seen, calib.index)
+        _account(result, str(calib.root), calibrations.seen, calib.index)
         result.rejects += calibrations.rejects
         result.skips += calibrations.skips
     result.rejects += raws.rejects
     result.skips += raws.skips
     shared = {str(c.root) for c in source.calibs}
     if str(source.raw_root) not in shared:
-        _account(result, str(source.raw_root), set(source.raw_index.files) - raws.seen, source.raw_index)
+        _account(result, str(source.raw_root), raws.seen, source.raw_index)
     return result
 
 
@@ -95,18 +96,30 @@ def _merge(result: Gathered, calibrations: Calibrations) -> None:
             table[data_id] = table.get(data_id, Boundaries()) + counts
 
 
-def _account(result: Gathered, root: str, remaining: set[str], index: object) -> None:
-    special = getattr(index, "special", {})
-    outside = getattr(index, "outside", {})
-    pruned = getattr(index, "pruned", [])
-    for name in sorted(special):
-        result.rejects.append(Reject(f"{root}/{name}", "is no regular file; remove it from the source"))
-    for name in sorted(outside):
-        result.rejects.append(Reject(f"{root}/{name}", "leads out of the source; nothing outside is read"))
-    skips, hand_offs = account_for(result.source.camera, root, sorted(remaining) + sorted(pruned))
+def _account(result: Gathered, root: str, seen: set[str], index: DirectoryIndex) -> None:
+    """Say what everything is that no row and no template accounts for."""
+    files = []
+    for name in sorted(set(index.files) - seen):
+        problem = why_not(index.files[name])
+        if problem:
+            result.rejects.append(Reject(f"{root}/{printable(name)}", problem))
+        else:
+            files.append(name)
+    for name, real in sorted(index.outside.items()):
+        result.rejects.append(
+            Reject(
+                f"{root}/{printable(name)}",
+                f"leads out of the source, to {printable(real)}; allow it with --allow-outside DIR",
+            )
+        )
+    for name, why in sorted(index.unreadable.items()):
+        result.rejects.append(Reject(f"{root}/{printable(name)}", f"cannot be read: {why}"))
+    calibs = {calib.root.resolve() for calib in result.source.calibs}
+    files += [f"{name}/" for name in index.pruned if (index.root / name).resolve() not in calibs]
+    skips, hand_offs = account_for(result.source.camera, root, files)
     result.skips += skips
-    for rule, files in hand_offs.items():
-        result.hand_offs.setdefault(rule, []).extend(files)
+    for rule, paths in hand_offs.items():
+        result.hand_offs.setdefault(rule, []).extend(paths)
 
 
 def check_files(paths: Iterable[str], workers: int) -> dict[str, str]:

@@ -89,6 +89,8 @@ class Recipe:
         Globs of source paths (relative to their root) to leave out.
     visits
         Exposure ids to convert, empty for all.
+    allow_outside
+        Directories outside of the source to which its links may lead.
     readings
         Per dataset type (or ``"*"``): what its validity ranges mean, instead
         of what is detected.
@@ -113,6 +115,7 @@ class Recipe:
     types: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     visits: tuple[int, ...] = ()
+    allow_outside: tuple[str, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
     overlaps: Mapping[str, Policy] = field(default_factory=dict)
     validity: tuple[ValidityOverride, ...] = ()

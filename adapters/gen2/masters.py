@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,9 @@ from converter.nouns import DataId, Gen2to3Error, Master, MasterKey, Provenance,
 from converter.timespans import Boundaries, count_boundaries
 
 from ..camera import Calibration, Camera
+from .directory import FileEntry
 from .lookup import Table
-from .source import CalibSource
+from .source import CalibSource, why_not
 from .templates import Template
 
 Row = Mapping[str, Any]
@@ -137,19 +138,25 @@ class _TableReader:
             try:
                 relative = self.templates[c.dataset_type].format(row)
             except Gen2to3Error as exc:
-                self._reject(provenance, row, str(exc))
+                self._reject(provenance, str(exc))
                 return
             expected.append(relative)
-            path = self.source.locate(relative)
-            if path is None:
+            found = self.source.index.entry(relative)
+            if found is None:
                 continue
             converted = True
+            self.result.seen.add(found[0])
             if not self.wants(c.dataset_type) or self.excludes(relative):
-                self._skip_excluded(path, c)
+                self._skip_excluded(found[0], c)
+                continue
+            problem = why_not(found[1])
+            if problem:
+                self._reject(provenance, f"{found[0]} {problem}", self._path(found[0]))
                 continue
             key = self._key(c, row, provenance)
-            if key is not None and self._add_master(c, key, path, row, provenance):
-                self._add_claim(c, key, row, provenance)
+            if key is not None and self._add_master(c, key, *found, row, provenance):
+                self._note_range(c, key, row)
+                self.result.claims.append(_claim(key, row, provenance))
         if not converted:
             wanted = [c.dataset_type for c in self.calibrations if self.wants(c.dataset_type)]
             if not wanted or all(self.excludes(e) for e in expected):
@@ -162,7 +169,6 @@ class _TableReader:
                     self._note_range(c, key, row)
             self._reject(
                 provenance,
-                row,
                 f"file not found: expected {' or '.join(expected)} below {self.source.root}; "
                 "restore the file, or leave the row out with --exclude",
             )
@@ -176,12 +182,15 @@ class _TableReader:
                 relative = self.templates[c.dataset_type].format(row)
             except Gen2to3Error:
                 continue  # this row is reported where its own table is read
-            path = self.source.locate(relative)
-            if path is None or not self.wants(c.dataset_type) or self.excludes(relative):
+            found = self.source.index.entry(relative)
+            if found is None or found[1].kind != "file":
+                continue
+            if not self.wants(c.dataset_type) or self.excludes(relative):
                 continue
             provenance = self._provenance(row, table)
             key = self._key(c, row, None)
-            if key is not None and self._add_master(c, key, path, row, provenance):
+            if key is not None and self._add_master(c, key, *found, row, provenance):
+                self.result.seen.add(found[0])
                 claims.append(_claim(key, row, provenance))
         replaced = {claim.master for claim in claims} & own
         kept = [claim for claim in self.result.claims if claim.master not in replaced]
@@ -211,7 +220,7 @@ class _TableReader:
                 problem = f"{c.date}: {exc}"
         if problem:
             if report is not None:
-                self._reject(report, row, problem)
+                self._reject(report, problem)
             return None
         return MasterKey(c.dataset_type, run_stamp, DataId(detector + c.detector_offset, physical_filter))
 
@@ -219,33 +228,28 @@ class _TableReader:
         self,
         c: Calibration,
         key: MasterKey,
-        path: str,
+        relative: str,
+        entry: FileEntry,
         row: Row,
         provenance: Provenance,
     ) -> bool:
-        hdu = self.templates[c.dataset_type].hdu
+        path = self._path(relative)
         known = self.result.masters.get(key)
         if known is not None:
             if known.path != path:
                 self._reject(
                     provenance,
-                    row,
                     f"{path} has the same dataset type, data ID and date as {known.path}; "
                     "one of the two has to be left out with --exclude",
+                    path,
                 )
                 return False
             return True
-        entry = self.source.index.files[self.source.index.relative(path)]
-        self.result.seen.add(self.source.index.relative(path))
-        extension = row[hdu] if isinstance(hdu, str) else hdu
+        hdu = self.templates[c.dataset_type].format_hdu(row)
         self.result.masters[key] = Master(
-            key, path, extension, str(row[c.date]), entry.size, entry.mtime_ns, provenance
+            key, path, hdu, str(row[c.date]), entry.size, entry.mtime_ns, provenance
         )
         return True
-
-    def _add_claim(self, c: Calibration, key: MasterKey, row: Row, provenance: Provenance) -> None:
-        self._note_range(c, key, row)
-        self.result.claims.append(_claim(key, row, provenance))
 
     def _note_range(self, c: Calibration, key: MasterKey, row: Row) -> None:
         self.ranges.setdefault((c.dataset_type, key.data_id), []).append(
@@ -263,28 +267,26 @@ class _TableReader:
                     break
 
     def _add_unlisted(self, c: Calibration, relative: str, values: dict[str, Any]) -> None:
-        path = str(self.source.root / relative)
+        entry = self.source.index.files[relative]
+        if entry.kind != "file":
+            return  # reported where all that is no file is
         self.result.seen.add(relative)
-        self.unlisted.add(path)
+        self.unlisted.add(relative)
         if not self.wants(c.dataset_type) or self.excludes(relative):
-            self._skip_excluded(path, c)
+            self._skip_excluded(relative, c)
             return
-        if c.detector not in values:
-            self.result.skips.append(Skip(path, f"no row in table {c.table}, and the path names no detector"))
+        if c.detector not in values or c.date not in values:
+            self._skip(relative, f"no row in table {c.table}, and the path does not tell detector and date")
             return
-        provenance = Provenance(path)
-        key = self._key(c, values, provenance)
+        key = self._key(c, values, Provenance(self._path(relative)))
         if key is None:
             return
         if key in self.result.masters:
-            self.result.skips.append(
-                Skip(path, f"no row in table {c.table}, and {self.result.masters[key].path} has the same data ID")
-            )
+            other = self.result.masters[key].path
+            self._skip(relative, f"no row in table {c.table}, and {other} has the same data ID and date")
             return
-        self._add_master(c, key, path, values, provenance)
-        self.result.skips.append(
-            Skip(path, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range")
-        )
+        self._add_master(c, key, relative, entry, values, Provenance(self._path(relative)))
+        self._skip(relative, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range")
 
     def report_missing_table(self, name: str) -> None:
         """A table that is not there matters only if there are files for it."""
@@ -294,7 +296,7 @@ class _TableReader:
                 Reject(
                     item,
                     f"table is missing although there are {len(self.unlisted)} files for it, such as "
-                    f"{min(self.unlisted)}; they are ingested without a validity range",
+                    f"{self._path(min(self.unlisted))}; they are ingested without a validity range",
                 )
             )
         else:
@@ -304,12 +306,18 @@ class _TableReader:
         text = tuple((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row)
         return Provenance(self.source.registry, table.name, row.get("id"), text)
 
-    def _reject(self, provenance: Provenance, row: Row, reason: str) -> None:
-        self.result.rejects.append(Reject(str(provenance), reason))
+    def _path(self, relative: str) -> str:
+        return f"{self.source.root}/{relative}"
 
-    def _skip_excluded(self, path: str, c: Calibration) -> None:
-        self.result.seen.add(self.source.index.relative(path))
-        self.result.skips.append(Skip(path, f"{c.dataset_type} left out by --types or --exclude"))
+    def _reject(self, provenance: Provenance, reason: str, path: str = "") -> None:
+        self.result.rejects.append(Reject(str(provenance), reason, path))
+
+    def _skip(self, relative: str, reason: str) -> None:
+        path = self._path(relative)
+        self.result.skips.append(Skip(path, reason, path))
+
+    def _skip_excluded(self, relative: str, c: Calibration) -> None:
+        self._skip(relative, f"{c.dataset_type} left out by --types or --exclude")
 
 
 def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
@@ -327,7 +335,3 @@ def _dicts(table: Table) -> Iterator[Row]:
     columns = table.columns
     return (dict(zip(columns, row, strict=True)) for row in table.rows)
 
-
-def unmatched(files: Iterable[str], seen: set[str]) -> list[str]:
-    """Relative paths that nothing has accounted for, sorted."""
-    return sorted(set(files) - seen)

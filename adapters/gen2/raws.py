@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from converter.nouns import Gen2to3Error, Observation, Provenance, RawFile, Reject, Skip
 
 from ..camera import Camera
-from .source import Gen2Source
+from .directory import FileEntry
+from .source import Gen2Source, why_not
 from .templates import Template
 
 
@@ -64,6 +65,7 @@ def read_raws(
     detectors = {d.id for d in camera.instrument.detectors}
     times = [t for t in time_columns(camera) if table is not None and t in table.columns]
     by_path: dict[str, tuple[int, list[int], Provenance]] = {}
+    entries: dict[str, FileEntry] = {}
     left_out = 0
     for values in table.rows if table is not None else ():
         assert table is not None
@@ -85,7 +87,8 @@ def read_raws(
         except Gen2to3Error as exc:
             result.rejects.append(Reject(str(where), str(exc)))
             continue
-        found = source.raw_index.find(relative)
+        entry = source.raw_index.entry(relative)
+        found = None if entry is None else entry[0]
         if found is not None:
             result.seen.add(found)
         if visits and exposure not in visits:
@@ -102,7 +105,7 @@ def read_raws(
             reason = f"unknown detector {detector}: {camera.instrument.name} has no such detector"
             result.rejects.append(Reject(str(where), f"{relative}: {reason}"))
             continue
-        if found is None:
+        if entry is None or found is None:
             result.rejects.append(
                 Reject(
                     str(where),
@@ -111,6 +114,10 @@ def read_raws(
                 )
             )
             continue
+        if problem := why_not(entry[1]):
+            result.rejects.append(Reject(str(where), f"{found} {problem}", f"{source.raw_root}/{found}"))
+            continue
+        entries[found] = entry[1]
         known = by_path.setdefault(found, (exposure, [], where))
         if known[0] != exposure:
             result.rejects.append(
@@ -119,11 +126,10 @@ def read_raws(
             continue
         known[1].append(detector)
     for found, (exposure, ids, where) in by_path.items():
-        entry = source.raw_index.files[found]
+        path = f"{source.raw_root}/{found}"
+        status = entries[found]
         result.files.append(
-            RawFile(
-                str(source.raw_root / found), exposure, tuple(sorted(ids)), entry.size, entry.mtime_ns, where
-            )
+            RawFile(path, exposure, tuple(sorted(set(ids))), status.size, status.mtime_ns, where)
         )
     if left_out:
         result.skips.append(Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits"))
@@ -136,8 +142,9 @@ def _report_unlisted(source: Gen2Source, template: Template, result: Raws) -> No
     if not source.raw_tables:
         return  # without a registry every raw would be unlisted; the registry itself is the reject
     for relative in sorted(set(source.raw_index.files) - result.seen):
-        if template.parse(relative) is not None:
+        if source.raw_index.files[relative].kind == "file" and template.parse(relative) is not None:
             result.seen.add(relative)
+            path = f"{source.raw_root}/{relative}"
             result.skips.append(
-                Skip(str(source.raw_root / relative), f"no row in table {source.camera.raw.table}: Gen2 never saw it")
+                Skip(path, f"no row in table {source.camera.raw.table}: Gen2 never saw it", path)
             )

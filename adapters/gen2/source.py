@@ -18,7 +18,7 @@ from ..registry import detect_camera, get_camera
 from .lookup import CalibRoot, Table
 from .registries import Registry, open_registry
 from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
-from .templates import DirectoryIndex
+from .directory import DirectoryIndex, FileEntry
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class CalibSource:
 
     def locate(self, relative: str) -> str | None:
         """Absolute path of a file by its template path, `None` if it is not there."""
-        found = self.index.locate(relative)
-        return None if found is None else str(found)
+        found = self.index.entry(relative)
+        return None if found is None or found[1].kind != "file" else f"{self.root}/{found[0]}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,19 @@ class Gen2Source:
     skips: tuple[Skip, ...]
 
 
-def open_source(root: str | Path, camera: str = "", calib: Sequence[str] = ()) -> Gen2Source:
+def why_not(entry: FileEntry) -> str:
+    """Why what was found under a name is not read, ``""`` if it is a file."""
+    return {
+        "file": "",
+        "outside": "is a link that leads out of the source; allow its target with --allow-outside DIR",
+        "dangling": "is a link to nothing; restore the file that it names",
+        "special": "is no regular file; remove it from the source",
+    }[entry.kind]
+
+
+def open_source(
+    root: str | Path, camera: str = "", calib: Sequence[str] = (), allowed: Sequence[str] = ()
+) -> Gen2Source:
     """Open a Gen2 repository read-only.
 
     Parameters
@@ -91,19 +103,16 @@ def open_source(root: str | Path, camera: str = "", calib: Sequence[str] = ()) -
         Camera name, ``""`` to find it from the mapper.
     calib
         Calibration roots, empty to look where the Gen2 mapper looked.
+    allowed
+        Directories outside to which links may lead.
 
     Raises
     ------
     UsageError
         The root is missing or no Gen2 root, or its camera is not supported.
     """
-    if camera:
-        chosen: Camera | None = get_camera(camera)
-        gen2_root = read_root(root)
-    else:
-        chosen = None
-        gen2_root = read_root(root)
-        chosen = detect_camera(gen2_root.mapper)
+    gen2_root = read_root(root)
+    chosen = get_camera(camera) if camera else detect_camera(gen2_root.mapper)
     rejects: list[Reject] = []
     skips: list[Skip] = []
     raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects)
@@ -112,10 +121,12 @@ def open_source(root: str | Path, camera: str = "", calib: Sequence[str] = ()) -
         skips.append(
             Skip(str(gen2_root.root), "no calibration root with a calibRegistry was found; name one with --calib")
         )
-    inside = {d.resolve() for d in directories}
-    calibs = tuple(_read_calib_root(d, chosen, rejects) for d in directories)
-    root_path = raw_root.resolve()
-    index = DirectoryIndex(raw_root, prune=lambda rel: (root_path / rel) in inside)
+    inside = {d.resolve() for d in directories} - {raw_root.resolve()}
+    declared = (*gen2_root.chain, *directories, *map(Path, allowed))
+    calibs = tuple(_read_calib_root(d, chosen, declared, rejects) for d in directories)
+    index = DirectoryIndex(
+        raw_root, declared, prune=lambda rel: rel == "rerun" or (raw_root / rel).resolve() in inside
+    )
     return Gen2Source(
         chosen,
         gen2_root,
@@ -159,7 +170,9 @@ def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
             )
 
 
-def _read_calib_root(directory: Path, camera: Camera, rejects: list[Reject]) -> CalibSource:
+def _read_calib_root(
+    directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject]
+) -> CalibSource:
     wanted = {c.table for c in camera.calibrations} | {c.lookup_table for c in camera.calibrations}
     tables: dict[str, Table] = {}
     missing: list[str] = []
@@ -180,7 +193,7 @@ def _read_calib_root(directory: Path, camera: Camera, rejects: list[Reject]) -> 
                     missing.append(name)
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
-    return CalibSource(directory, source, tables, tuple(missing), DirectoryIndex(directory))
+    return CalibSource(directory, source, tables, tuple(missing), DirectoryIndex(directory, allowed))
 
 
 def _table(registry: Registry, name: str) -> Table:
