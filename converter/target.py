@@ -1,0 +1,209 @@
+"""The state of the target, as far as planning needs to know it.
+
+Reads only, by a fixed number of queries for each dataset type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
+
+from .nouns import DataId
+from .timespans import MAX_NS, MIN_NS, Span
+
+Record = Mapping[str, Any]
+
+
+class TargetExposure(NamedTuple):
+    """What the target says of one exposure; TAI nanoseconds, `None` if it has no timespan."""
+
+    begin_ns: int | None
+    end_ns: int | None
+    physical_filter: str
+
+
+class TargetDatasetType(NamedTuple):
+    """A registered dataset type.
+
+    ``dimensions`` are the required ones, which is what a dataset type is
+    declared with; compare them as a set.
+    """
+
+    dimensions: tuple[str, ...]
+    storage_class: str
+    is_calibration: bool
+
+
+class Association(NamedTuple):
+    """One row of a CALIBRATION collection."""
+
+    run: str
+    data_id: DataId
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What the target holds.
+
+    Parameters
+    ----------
+    instrument
+        The instrument record, `None` if there is none.
+    detectors, filters
+        Records by id and by name, without the instrument.
+    exposures
+        By exposure id.
+    dataset_types
+        Those asked for that are registered.
+    collections
+        Type of every collection (``RUN``, ``CALIBRATION``, ``CHAINED``,
+        ``TAGGED``).
+    chains
+        Children of every CHAINED collection, in order.
+    datasets
+        Data IDs by dataset type and RUN, for RUNs below the prefix.
+    associations
+        By CALIBRATION collection below the prefix and dataset type.
+    """
+
+    instrument: Record | None = None
+    detectors: Mapping[int, Record] = field(default_factory=dict)
+    filters: Mapping[str, Record] = field(default_factory=dict)
+    exposures: Mapping[int, TargetExposure] = field(default_factory=dict)
+    dataset_types: Mapping[str, TargetDatasetType] = field(default_factory=dict)
+    collections: Mapping[str, str] = field(default_factory=dict)
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    datasets: Mapping[tuple[str, str], set[DataId]] = field(default_factory=dict)
+    associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
+
+
+def read_target(
+    butler: Butler | None, instrument: str, dataset_types: Collection[str], prefix: str | None = None
+) -> TargetState:
+    """Read the state of the target.
+
+    Parameters
+    ----------
+    butler
+        The target, `None` for one that does not exist yet.
+    instrument
+        Gen3 instrument name.
+    dataset_types
+        Dataset types to read; those that are not registered are left out.
+    prefix
+        What the names of the collections to be read begin with,
+        ``<instrument>/`` if not given.
+    """
+    if butler is None:
+        return TargetState()
+    below = f"{instrument}/" if prefix is None else prefix
+    infos = butler.collections.query_info("*")
+    names: dict[CollectionType, list[str]] = {type_: [] for type_ in CollectionType.all()}
+    for info in infos:
+        if info.name.startswith(below):
+            names[info.type].append(info.name)
+    types = list(butler.registry.queryDatasetTypes(list(dataset_types), missing=[])) if dataset_types else []
+    instruments = _records(butler, "instrument", instrument)
+    datasets: dict[tuple[str, str], set[DataId]] = {}
+    associations: dict[tuple[str, str], list[Association]] = {}
+    for dataset_type in types if instruments else ():
+        if not _is_readable(dataset_type):
+            continue
+        _read_datasets(butler, instrument, dataset_type, names[CollectionType.RUN], datasets)
+        if dataset_type.isCalibration():
+            _read_associations(
+                butler, instrument, dataset_type, names[CollectionType.CALIBRATION], associations
+            )
+    return TargetState(
+        instrument=instruments[0] if instruments else None,
+        detectors={record["id"]: record for record in _records(butler, "detector", instrument)},
+        filters={record["name"]: record for record in _records(butler, "physical_filter", instrument)},
+        exposures={record["id"]: _exposure(record) for record in _records(butler, "exposure", instrument)},
+        dataset_types={
+            t.name: TargetDatasetType(tuple(t.dimensions.required), t.storageClass_name, t.isCalibration())
+            for t in types
+        },
+        collections={info.name: info.type.name for info in infos},
+        chains={info.name: info.children for info in infos if info.type is CollectionType.CHAINED},
+        datasets=datasets,
+        associations=associations,
+    )
+
+
+def _records(butler: Butler, element: str, instrument: str) -> list[dict[str, Any]]:
+    records = butler.query_dimension_records(element, instrument=instrument, limit=None, explain=False)
+    return [{k: v for k, v in record.toDict().items() if k != "instrument"} for record in records]
+
+
+def _exposure(record: Record) -> TargetExposure:
+    timespan = record["timespan"]
+    begin, end = (None, None) if timespan is None else timespan.nsec
+    return TargetExposure(begin, end, record["physical_filter"])
+
+
+def _is_readable(dataset_type: DatasetType) -> bool:
+    """Whether a `DataId` can hold its data IDs; a foreign type of this name need not fit."""
+    return set(dataset_type.dimensions.required) - {"instrument"} <= set(DataId._fields) and (
+        "instrument" in dataset_type.dimensions
+    )
+
+
+def _read_datasets(
+    butler: Butler,
+    instrument: str,
+    dataset_type: DatasetType,
+    runs: list[str],
+    datasets: dict[tuple[str, str], set[DataId]],
+) -> None:
+    if not runs:
+        return
+    name = dataset_type.name
+    required = [d for d in dataset_type.dimensions.required if d != "instrument"]
+    run_column = f"{name}.run"
+    with butler.query() as query:
+        rows = (
+            query.join_dataset_search(name, runs)
+            .where(instrument=instrument)
+            .general(dataset_type.dimensions, dataset_fields={name: {"run"}}, find_first=False)
+        )
+        for row in rows:
+            key = (name, row[run_column])
+            data_id = DataId(**{d: row[d] for d in required})
+            datasets.setdefault(key, set()).add(data_id)
+
+
+def _read_associations(
+    butler: Butler,
+    instrument: str,
+    dataset_type: DatasetType,
+    collections: list[str],
+    associations: dict[tuple[str, str], list[Association]],
+) -> None:
+    if not collections:
+        return
+    name = dataset_type.name
+    required = [d for d in dataset_type.dimensions.required if d != "instrument"]
+    with butler.query() as query:
+        rows = (
+            query.join_dataset_search(name, collections)
+            .where(instrument=instrument)
+            .general(
+                dataset_type.dimensions,
+                # Without the id, rows that agree in all the rest would be merged.
+                dataset_fields={name: {"dataset_id", "run", "collection", "timespan"}},
+                find_first=False,
+            )
+        )
+        for row in rows:
+            data_id = DataId(**{d: row[d] for d in required})
+            found = Association(row[f"{name}.run"], data_id, _span(row[f"{name}.timespan"]))
+            associations.setdefault((row[f"{name}.collection"], name), []).append(found)
+
+
+def _span(timespan: Timespan) -> Span:
+    begin, end = timespan.nsec
+    return Span(None if begin <= MIN_NS else begin, None if end >= MAX_NS else end)

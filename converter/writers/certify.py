@@ -1,0 +1,67 @@
+"""Validity ranges in CALIBRATION collections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lsst.daf.butler import Butler, DatasetRef
+
+from ..nouns import DataId, StoppedError
+from ..operations import Certify
+from ..timespans import Span
+from .common import butler_errors, make_timespan
+from .references import References
+
+Group = dict[tuple[str, DataId], str]
+
+
+def certify(butler: Butler, operations: Sequence[Certify], references: References | None = None) -> None:
+    """Certify, with one call per collection, dataset type and range.
+
+    Parameters
+    ----------
+    butler
+        The target.
+    operations
+        What is certified; equal ranges are put together.
+    references
+        Refs of the batch: what is among them needs no query.
+
+    Raises
+    ------
+    StoppedError
+        A range is empty, or one data ID is certified twice for the same
+        range; the Butler would take both without a word.
+    Gen2to3Error
+        A dataset does not exist, or another one is valid at that time.
+    """
+    refs = References(butler) if references is None else references
+    groups: dict[tuple[str, str, Span], Group] = {}
+    wanted: dict[tuple[str, str], set[tuple[str, DataId]]] = {}
+    for operation in operations:
+        where = (operation.collection, operation.dataset_type, operation.span.clipped())
+        _add(groups.setdefault(where, {}), operation)
+        key = (operation.dataset_type, operation.instrument)
+        wanted.setdefault(key, set()).update(operation.datasets)
+    for (dataset_type, instrument), datasets in wanted.items():
+        refs.resolve(dataset_type, instrument, datasets)
+    for (collection, dataset_type, span), group in groups.items():
+        members: list[DatasetRef] = [
+            refs.get(dataset_type, run, instrument, data_id) for (instrument, data_id), run in group.items()
+        ]
+        with butler_errors(f"certify {dataset_type} in {collection} for {span}"):
+            butler.registry.certify(collection, members, make_timespan(span))
+
+
+def _add(group: Group, operation: Certify) -> None:
+    what = f"certify {operation.dataset_type} in {operation.collection}"
+    try:
+        make_timespan(operation.span)
+    except ValueError as exc:
+        examples = ", ".join(f"{data_id} of {run}" for run, data_id in operation.datasets[:3])
+        raise StoppedError(f"{what}: {exc} ({examples})") from None
+    for run, data_id in operation.datasets:
+        key = (operation.instrument, data_id)
+        if key in group:
+            raise StoppedError(f"{what}: {data_id} twice for {operation.span}, from {group[key]} and {run}")
+        group[key] = run

@@ -1,0 +1,95 @@
+"""Open the target repository, or create it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from lsst.daf.butler import Butler
+from lsst.resources import ResourcePath
+
+from ..nouns import UsageError
+
+
+def open_target(root: str, create: bool) -> Butler:
+    """Open a Butler repository for writing.
+
+    Parameters
+    ----------
+    root
+        Directory or configuration file of a repository, a URI, or an alias
+        of the Butler's repository index.
+    create
+        Make a new SQLite repository if ``root`` does not exist or is an
+        empty directory.
+
+    Raises
+    ------
+    UsageError
+        There is no repository that can be written, and none can be made.
+        Nothing half-made is left behind.
+    """
+    directory = _local_directory(root)
+    if directory is None:
+        return _open(root)
+    if directory.is_file() or (directory / "butler.yaml").exists():
+        _check_writeable(directory if directory.is_dir() else directory.parent)
+        return _open(str(directory))
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError(
+            f"{directory} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
+        )
+    if not create:
+        raise UsageError(f"{directory}: there is no Butler repository (no butler.yaml); it can be created")
+    return _create(directory)
+
+
+def _local_directory(root: str) -> Path | None:
+    """The path that is meant, `None` for a remote URI or an alias."""
+    if "://" in root:
+        uri = ResourcePath(root)
+        return Path(uri.ospath) if uri.isLocal else None
+    if not Path(root).exists() and root in Butler.get_known_repos():
+        return None
+    return Path(root).absolute()
+
+
+def _open(root: str) -> Butler:
+    try:
+        return Butler.from_config(root, writeable=True)
+    except Exception as exc:
+        # Whatever is wrong with it (schema versions, database, configuration),
+        # it is the repository that the user gave.
+        raise UsageError(f"{root}: cannot be opened as a Butler repository: {exc}") from exc
+
+
+def _check_writeable(directory: Path) -> None:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UsageError(f"{directory}: the repository is not writable")
+
+
+def _create(directory: Path) -> Butler:
+    missing = [p for p in (directory, *directory.parents) if not p.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _check_writeable(directory)
+        Butler.makeRepo(str(directory))
+        return _open(str(directory))
+    except BaseException as exc:
+        _undo(directory, missing)
+        if isinstance(exc, UsageError) or not isinstance(exc, Exception):
+            raise
+        raise UsageError(f"{directory}: cannot create a Butler repository: {exc}") from exc
+
+
+def _undo(directory: Path, missing: list[Path]) -> None:
+    """Remove what `_create` made: the directory was new or empty before."""
+    if missing:
+        shutil.rmtree(missing[-1], ignore_errors=True)
+        return
+    for item in directory.iterdir():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
