@@ -122,9 +122,10 @@ def read_record(file: HeaderFile, path: str, translator: type[MetadataTranslator
     HeaderError
         Neither header can be read and translated.
     """
+    primary = file.primary()
     with _translation() as notes:
         try:
-            record = _translate(file.primary(), path, translator)
+            record = _translate(primary, path, translator)
         except HeaderError:
             extension = file.extension()
             if extension is None:
@@ -216,8 +217,9 @@ def _translation() -> Iterator[list[str]]:
 
     Times newer than the installed Earth orientation tables, which AltAz
     conversions need, are converted with degraded accuracy (arcseconds) instead
-    of a download. All is restored at exit: astropy's settings are the user's.
-    Not for several threads at a time.
+    of a download; the list of observatories is astropy's own copy. All is
+    restored at exit, as astropy's settings are the user's. Not for several
+    threads at a time.
     """
     notes: list[str] = []
     logger = logging.getLogger("astro_metadata_translator")
@@ -227,6 +229,8 @@ def _translation() -> Iterator[list[str]]:
     try:
         with (
             iers.conf.set_temp("auto_download", False),
+            # Without it, tables older than a month are an error where they cannot be downloaded.
+            iers.conf.set_temp("auto_max_age", None),
             iers.conf.set_temp("iers_degraded_accuracy", "warn"),
             astropy_data.conf.set_temp("allow_internet", False),
             warnings.catch_warnings(record=True) as caught,
@@ -319,7 +323,7 @@ def _nanoseconds(name: str, time: Time, notes: list[str]) -> int:
     converter = TimeConverter()
     try:
         ns = int(converter.astropy_to_nsec(time))
-    except (TypeError, ValueError, OverflowError) as exc:
+    except (AttributeError, TypeError, ValueError, OverflowError) as exc:
         raise HeaderError(f"{name}: expected a time, found {time}: {one_line(exc)}") from exc
     if ns in (converter.min_nsec, converter.max_nsec):
         notes.append(f"{name} {time.isot} is outside of what the Butler stores (1970 to 2100)")
