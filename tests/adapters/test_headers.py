@@ -662,7 +662,7 @@ def test_no_orphans(tmp_path, how):
             os.kill(run.pid, signal.SIGKILL)
         _, errors = run.communicate(timeout=20)
         if how == "ctrl-c":
-            assert errors.count("Traceback") == 1 and "KeyboardInterrupt" in errors
+            assert run.returncode != 0 and "KeyboardInterrupt" in errors
         deadline = time.monotonic() + 10
         while session(run.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
