@@ -1,0 +1,192 @@
+"""One header per exposure, in this process or in several.
+
+One good file per exposure is enough, so one header is read per exposure; more
+only where a file fails. What a header means is in `adapters.translation`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain, islice
+
+from astro_metadata_translator import MetadataTranslator
+
+from converter.nouns import ExposureRecord, Gen2to3Error, Reject
+
+from .camera import Camera
+from .fits_header import HeaderError, open_header
+from .translation import exposure_record, load_translator, read_record
+
+__all__ = ["HeaderJob", "HeaderResult", "exposure_record", "read_exposures"]
+
+CHUNK = 64
+"""Exposures per task: about 0.3 s of work against some 1 ms of sending it."""
+
+PENDING_PER_WORKER = 3
+"""Tasks handed out ahead, so that memory is bounded whatever the number of jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderJob:
+    """One exposure whose header is wanted.
+
+    Parameters
+    ----------
+    exposure
+        Exposure id as the source gives it.
+    paths
+        Candidate files, in the order to try.
+    """
+
+    exposure: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderResult:
+    """What reading an exposure's header gave.
+
+    Parameters
+    ----------
+    exposure
+        Exposure id of the job. The header's own is ``record.exposure["id"]``;
+        whether they agree is for the caller to judge.
+    record
+        `None` if no file of the exposure is good.
+    rejects
+        One for every file tried in vain.
+    reads
+        Files opened.
+    path
+        The file that gave the record, `None` without record.
+    """
+
+    exposure: int
+    record: ExposureRecord | None
+    rejects: tuple[Reject, ...]
+    reads: int
+    path: str | None
+
+
+def read_exposures(jobs: Iterable[HeaderJob], camera: Camera, workers: int = 1) -> Iterator[HeaderResult]:
+    """Read one header per exposure.
+
+    Parameters
+    ----------
+    jobs
+        Exposures and their files; consumed as results are asked for.
+    camera
+        Names the translator, and the module to import for it.
+    workers
+        Processes. With 1, or with few jobs, all is done in this one.
+
+    Returns
+    -------
+    results
+        One per job, in the order of the jobs. A file that fails is a reject,
+        never an exception.
+
+    Raises
+    ------
+    UsageError
+        There is no such translator (at once).
+    Gen2to3Error
+        A worker process died (while iterating).
+    """
+    name, module = camera.translator, camera.translator_module
+    translator = load_translator(name, module)
+    if workers > 1:
+        chunks = _chunks(iter(jobs))
+        head = list(islice(chunks, 2))
+        # Starting a process costs more than reading one chunk.
+        if len(head) > 1:
+            return _read_in_pool(chain(head, chunks), name, module, workers)
+        jobs = chain.from_iterable(head)
+    return (_read_exposure(job, translator) for job in jobs)
+
+
+def _chunks(jobs: Iterator[HeaderJob]) -> Iterator[list[HeaderJob]]:
+    while chunk := list(islice(jobs, CHUNK)):
+        yield chunk
+
+
+# The pool.
+
+
+def _start_worker(module: str | None) -> None:
+    """Prepare a worker process."""
+    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A parent that was killed cannot stop its workers, and they would wait for work for ever.
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    if module is not None:
+        import_module(module)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _read_chunk(jobs: list[HeaderJob], name: str) -> list[HeaderResult]:
+    translator = MetadataTranslator.translators[name]
+    return [_read_exposure(job, translator) for job in jobs]
+
+
+def _read_in_pool(
+    chunks: Iterator[list[HeaderJob]], name: str, module: str | None, workers: int
+) -> Iterator[HeaderResult]:
+    pool = ProcessPoolExecutor(
+        workers,
+        # Never fork: the caller may hold database connections and threads.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(module,),
+    )
+    pending: deque[Future[list[HeaderResult]]] = deque()
+    try:
+        for chunk in chunks:
+            pending.append(pool.submit(_read_chunk, chunk, name))
+            if len(pending) >= PENDING_PER_WORKER * workers:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+    except BrokenProcessPool as exc:
+        raise Gen2to3Error(
+            f"one of {workers} header reading processes died (killed, or out of memory?); "
+            "run again with --workers 1 to find the file"
+        ) from exc
+    finally:
+        # Also on Ctrl-C and when the caller stops asking: only chunks already handed out are awaited.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# One exposure.
+
+
+def _read_exposure(job: HeaderJob, translator: type[MetadataTranslator]) -> HeaderResult:
+    rejects: list[Reject] = []
+    reads = 0
+    if not job.paths:
+        rejects.append(Reject(f"exposure {job.exposure}", "expected a raw file, found none"))
+    for path in job.paths:
+        try:
+            with open_header(path) as file:
+                reads += 1
+                record = read_record(file, path, translator)
+        except HeaderError as exc:
+            rejects.append(Reject(path, str(exc)))
+        else:
+            return HeaderResult(job.exposure, record, tuple(rejects), reads, path)
+    return HeaderResult(job.exposure, None, tuple(rejects), reads, None)
