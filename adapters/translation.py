@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-import erfa  # type: ignore[import-untyped]
+import erfa
 from astro_metadata_translator import MetadataTranslator, ObservationInfo, merge_headers
 from astropy.time import Time
 from astropy.utils import data as astropy_data

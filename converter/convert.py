@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from adapters.headers import HeaderJob, read_exposures
 
 from . import names
-from .decisions import Decision
 from .gather import Gathered, check_files, gather
 from .ledger import Item
 from .nouns import ExposureRecord, Master, MasterKey, RawFile, Reject
@@ -20,7 +18,6 @@ from .planning.plan import Plan
 from .planning.validity import Validity, exposure_times, plan_validity
 from .recipe import Recipe
 from .target import TargetState, open_reading, read_target
-from .timespans import Span
 
 Progress = Callable[[Iterable, str, int], Iterable]
 """Wraps an iterable to show progress: ``(iterable, what, total)``."""
@@ -70,7 +67,11 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.decisions += decisions
 
     raws, records = _plan_raws(gathered, state, plan, progress)
-    timespans = {e: (begin, end) for e, (begin, end, *_) in state.exposures.items()}
+    timespans = {
+        number: (exposure.begin_ns, exposure.end_ns)
+        for number, exposure in state.exposures.items()
+        if exposure.begin_ns is not None and exposure.end_ns is not None
+    }
     timespans |= {r.exposure["id"]: (r.begin_ns, r.end_ns) for r in records}
     masters, validity = _plan_masters(gathered, state, plan, timespans)
     for part in (masters, raws):

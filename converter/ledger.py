@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class Item:
     validity: str
     state: str
     reason: str
+
+    def with_id(self, dataset_id: str) -> Item:
+        """The same item with the id of its dataset."""
+        return replace(self, dataset_id=dataset_id)
 
 
 class Ledger:
@@ -117,7 +121,7 @@ class Ledger:
                 "counts": None,
             }
         )
-        return int(table.last_pk)  # type: ignore[union-attr]
+        return int(table.last_pk)
 
     def finish(self, conversion: int, counts: Mapping[str, Any]) -> None:
         """Record the end of a conversion."""

@@ -5,13 +5,15 @@ Reads only, by a fixed number of queries for each dataset type.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
 
-from .nouns import DataId
+from .nouns import DataId, UsageError
 from .timespans import MAX_NS, MIN_NS, Span
 
 Record = Mapping[str, Any]
@@ -79,6 +81,41 @@ class TargetState:
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     datasets: Mapping[tuple[str, str], set[DataId]] = field(default_factory=dict)
     associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
+
+
+def open_reading(root: str) -> Butler | None:
+    """Open a Butler repository for reading.
+
+    Parameters
+    ----------
+    root
+        Directory or configuration file of a repository, a URI, or an alias.
+
+    Returns
+    -------
+    butler
+        `None` if ``root`` does not exist or is an empty directory: then a
+        repository can be made there.
+
+    Raises
+    ------
+    UsageError
+        There is something else, or a repository that cannot be opened.
+    """
+    directory = Path(root)
+    if "://" not in root and root not in Butler.get_known_repos():
+        if not os.path.lexists(root) or (directory.is_dir() and not any(directory.iterdir())):
+            return None
+        if not directory.is_file() and not (directory / "butler.yaml").exists():
+            raise UsageError(
+                f"{root} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
+            )
+    try:
+        return Butler.from_config(root, writeable=False)
+    except Exception as exc:
+        # Whatever is wrong with it, it is the repository that the user gave.
+        reason = " ".join(str(exc).split())
+        raise UsageError(f"{root} cannot be opened as a Butler repository: {reason}") from exc
 
 
 def read_target(

@@ -46,7 +46,7 @@ def prepare(butler: Butler, operations: Sequence[Operation]) -> None:
     register_chains(butler, _only(operations, Chain))
 
 
-def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> None:
+def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> References:
     """Carry out a batch inside one transaction.
 
     Parameters
@@ -58,6 +58,11 @@ def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> None:
         they need each other. A `HandOff` is nothing to be done here.
     transfer
         How files get into the target, one of `TRANSFER_MODES`.
+
+    Returns
+    -------
+    references
+        Refs of all datasets of the batch.
 
     Raises
     ------
@@ -87,6 +92,7 @@ def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> None:
         # The registry's caches do not take part in the rollback.
         butler.registry.refresh()
         raise
+    return references
 
 
 def _only(operations: Sequence[Operation], kind: type[T]) -> list[T]:

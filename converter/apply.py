@@ -1,0 +1,152 @@
+"""Carry out a plan in batches; the ledger follows each commit."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from .convert import Progress, dataset_name, no_progress
+from .ledger import FILE_NAME, Item, Ledger
+from .nouns import Gen2to3Error, StoppedError
+from .operations import Ingest, Operation
+from .planning.datasets import BATCH
+from .planning.plan import Plan
+from .writers.batch import execute
+from .writers.references import References
+from .writers.repository import open_target
+
+DISTRIBUTIONS = ("gen2to3", "lsst-daf-butler", "astro-metadata-translator", "astropy")
+
+
+def ledger_path(target: str, ledger: str | None) -> Path | None:
+    """Where the ledger is: given, or in the root of a local repository."""
+    if ledger:
+        return Path(ledger)
+    return Path(target) / FILE_NAME if Path(target).is_dir() else None
+
+
+def require_writable(plan: Plan) -> None:
+    """Stop before anything is written where the plan or ``--strict`` asks for it.
+
+    Raises
+    ------
+    StoppedError
+        There are conflicts, or rejects and the recipe is strict.
+    """
+    if plan.conflicts:
+        raise StoppedError(f"{len(plan.conflicts)} conflicts, nothing was written")
+    if plan.recipe.strict and plan.rejects:
+        raise StoppedError(f"--strict: {len(plan.rejects)} rejects, nothing was written")
+
+
+def apply(
+    plan: Plan, target: str, ledger: str | None = None, progress: Progress = no_progress
+) -> int | None:
+    """Write what a plan says.
+
+    Parameters
+    ----------
+    plan
+        From `converter.convert.make_plan`.
+    target
+        Butler repository; made (SQLite) if it is not there.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
+    progress
+        Shows what takes long.
+
+    Returns
+    -------
+    conversion
+        Number of the conversion in the ledger, `None` if there was nothing to
+        write.
+
+    Raises
+    ------
+    StoppedError
+        The plan may not be carried out.
+    Gen2to3Error
+        The target refused a batch. Batches before it stay, and the same
+        command goes on from there.
+    """
+    require_writable(plan)
+    if plan.is_empty:
+        return None
+    butler = open_target(target, create=True)
+    path = ledger_path(target, ledger)
+    if path is None:
+        raise Gen2to3Error(f"{target} is no local directory; say with --ledger where the ledger is to be")
+    book = Ledger(path)
+    conversion = book.begin("convert", plan.recipe.to_dict(), versions())
+    book.add_decisions(conversion, plan.decisions)
+    book.add_collections(
+        conversion,
+        [(c.name, c.type, None, None) for c in plan.collections]
+        + [(c.name, "CHAINED", c.before, c.children) for c in plan.chains],
+    )
+    book.add_items(conversion, _others(plan))
+    planned = {item.dataset: item for item in plan.items}
+    todo = list(batches(plan))
+    for batch in progress(todo, "batches", len(todo)):
+        references = execute(butler, batch, plan.recipe.transfer)
+        book.add_items(conversion, _done(batch, references, planned))
+    book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
+    return conversion
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of what wrote the repository."""
+    return {"python": platform.python_version()} | {name: version(name) for name in DISTRIBUTIONS}
+
+
+def batches(plan: Plan) -> Iterator[list[Operation]]:
+    """Operations in transactions: registrations, exposures, files, then ranges and chains."""
+    first: list[Operation] = [*([plan.instrument] if plan.instrument else []), *plan.types, *plan.collections]
+    if first:
+        yield first
+    yield from ([operation] for operation in plan.exposures)
+    yield from _by_size(plan.ingests)
+    last: list[Operation] = [*plan.certifies, *plan.chains]
+    if last:
+        yield last
+
+
+def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:
+    batch: list[Operation] = []
+    size = 0
+    for ingest in ingests:
+        if batch and size + ingest.size > BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(ingest)
+        size += ingest.size
+    if batch:
+        yield batch
+
+
+def _done(
+    batch: Iterable[Operation], references: References, planned: Mapping[str, Item]
+) -> Iterator[Item]:
+    for operation in batch:
+        if not isinstance(operation, Ingest):
+            continue
+        for file in operation.files:
+            for dataset_type, data_id in file.datasets:
+                ref = references.get(dataset_type, operation.run, operation.instrument, data_id)
+                item = planned[dataset_name(dataset_type, operation.run, str(data_id))]
+                yield item.with_id(str(ref.id))
+
+
+def _others(plan: Plan) -> Iterator[Item]:
+    """Ledger rows for what is not a dataset of ours."""
+    for state, things in (("rejected", plan.rejects), ("skipped", plan.skips)):
+        for thing in things:
+            yield Item(
+                thing.item, "", thing.path or thing.item, None, None, None, None, "", "", state, thing.reason
+            )
+    for hand_off in plan.hand_offs:
+        yield Item(
+            hand_off.dataset_type, "", "", None, None, None, None, "", "", "handed-off", hand_off.command
+        )
