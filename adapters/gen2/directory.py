@@ -188,19 +188,14 @@ class DirectoryIndex:
         # has been entered under its own name; so no order of names decides
         # which name a file gets, and each directory is entered once.
         while self._links:
-            relpath, status = self._links.popleft()
-            known = self._entered.get((status.st_dev, status.st_ino))
-            if known is not None:
-                self.aliases[relpath] = known
-            else:
-                self._walk(relpath, status)
+            self._walk(*self._links.popleft())
 
     def _walk(self, top: str, status: os.stat_result) -> None:
         waiting = [(top, status)]
         while waiting:
             directory, status = waiting.pop()
             key = (status.st_dev, status.st_ino)
-            if key in self._entered:  # a bind mount, or below a link already entered
+            if key in self._entered:
                 self.aliases[directory] = self._entered[key]
                 continue
             self._entered[key] = directory

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,8 @@ def test_cycle(tmp_path: Path) -> None:
 
 def test_v2_parents_depth_first_once(tmp_path: Path) -> None:
     grand = v1(tmp_path / "grand")
-    one = v2(tmp_path / "one", "_mapper: null\n_parents: [../grand]\n")
+    aunt = v1(tmp_path / "aunt", mapper="a.Aunt")
+    one = v2(tmp_path / "one", "_mapper: null\n_parents: [../grand, ../aunt]\n")
     two = v2(tmp_path / "two", f"_mapper: null\n_parents: ['{grand}', 'file://{one}']\n")
     nested = v1(tmp_path / "nested")
     top = v2(
@@ -96,7 +98,7 @@ _parents:
     )
     found = read_root(top)
     assert found.style == "v2"
-    assert found.parents == (one, grand, two, nested)
+    assert found.parents == (one, grand, aunt, two, nested)
     assert found.missing_parents == (
         "/gone/machine",
         f"{tmp_path}/gone2",
@@ -199,6 +201,12 @@ def test_malformed_configuration(tmp_path: Path, body: str, reason: str) -> None
         read_root(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/repositoryCfg.yaml")
     assert reason in str(error.value)
+
+
+def test_mapper_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "_mapper")
+    with pytest.raises(UsageError, match="_mapper cannot be read: not a regular file"):
+        read_root(tmp_path)
 
 
 def test_registry_order(tmp_path: Path) -> None:
