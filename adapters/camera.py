@@ -207,7 +207,7 @@ class PhysicalFilter:
     gen2: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instrument:
     """A Gen3 instrument with its detectors and filters.
 

@@ -41,9 +41,7 @@ def require_writable(plan: Plan) -> None:
         raise StoppedError(f"--strict: {len(plan.rejects)} rejects, nothing was written")
 
 
-def apply(
-    plan: Plan, target: str, ledger: str | None = None, progress: Progress = no_progress
-) -> int | None:
+def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress = no_progress) -> int | None:
     """Write what a plan says.
 
     Parameters
@@ -106,7 +104,8 @@ def batches(plan: Plan) -> Iterator[list[Operation]]:
     first: list[Operation] = [*([plan.instrument] if plan.instrument else []), *plan.types, *plan.collections]
     if first:
         yield first
-    yield from ([operation] for operation in plan.exposures)
+    for exposures in plan.exposures:
+        yield [exposures]
     yield from _by_size(plan.ingests)
     last: list[Operation] = [*plan.certifies, *plan.chains]
     if last:
@@ -126,9 +125,7 @@ def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:
         yield batch
 
 
-def _done(
-    batch: Iterable[Operation], references: References, planned: Mapping[str, Item]
-) -> Iterator[Item]:
+def _done(batch: Iterable[Operation], references: References, planned: Mapping[str, Item]) -> Iterator[Item]:
     for operation in batch:
         if not isinstance(operation, Ingest):
             continue

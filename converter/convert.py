@@ -140,9 +140,7 @@ def _plan_masters(
         run = names.calibration_run(camera.instrument.name, recipe.label, key.stamp)
         return key.data_id in state.datasets.get((key.dataset_type, run), ())
 
-    bad = check_files(
-        (m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers
-    )
+    bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     masters = {key: m for key, m in gathered.masters.items() if m.path not in bad}
     claims = [c for c in gathered.claims if c.master in masters]

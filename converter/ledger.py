@@ -125,9 +125,7 @@ class Ledger:
 
     def finish(self, conversion: int, counts: Mapping[str, Any]) -> None:
         """Record the end of a conversion."""
-        self._open()["conversions"].update(
-            conversion, {"finished_utc": _now(), "counts": json.dumps(counts)}
-        )
+        self._open()["conversions"].update(conversion, {"finished_utc": _now(), "counts": json.dumps(counts)})
 
     def add_items(self, conversion: int, items: Iterable[Item]) -> None:
         """Record source items."""

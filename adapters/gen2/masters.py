@@ -286,7 +286,9 @@ class _TableReader:
             self._skip(relative, f"no row in table {c.table}, and {other} has the same data ID and date")
             return
         self._add_master(c, key, relative, entry, values, Provenance(self._path(relative)))
-        self._skip(relative, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range")
+        self._skip(
+            relative, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range"
+        )
 
     def report_missing_table(self, name: str) -> None:
         """A table that is not there matters only if there are files for it."""
@@ -334,4 +336,3 @@ def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
 def _dicts(table: Table) -> Iterator[Row]:
     columns = table.columns
     return (dict(zip(columns, row, strict=True)) for row in table.rows)
-

@@ -121,7 +121,9 @@ def read_raws(
         known = by_path.setdefault(found, (exposure, [], where))
         if known[0] != exposure:
             result.rejects.append(
-                Reject(str(where), f"{found} belongs to exposure {known[0]} by {known[2]}, here to {exposure}")
+                Reject(
+                    str(where), f"{found} belongs to exposure {known[0]} by {known[2]}, here to {exposure}"
+                )
             )
             continue
         known[1].append(detector)
@@ -132,7 +134,9 @@ def read_raws(
             RawFile(path, exposure, tuple(sorted(set(ids))), status.size, status.mtime_ns, where)
         )
     if left_out:
-        result.skips.append(Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits"))
+        result.skips.append(
+            Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits")
+        )
     _report_unlisted(source, template, result)
     return result
 

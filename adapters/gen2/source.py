@@ -119,7 +119,10 @@ def open_source(
     directories = find_calib_roots(gen2_root, [Path(c) for c in calib], chosen.searches_for_calib)
     if not directories:
         skips.append(
-            Skip(str(gen2_root.root), "no calibration root with a calibRegistry was found; name one with --calib")
+            Skip(
+                str(gen2_root.root),
+                "no calibration root with a calibRegistry was found; name one with --calib",
+            )
         )
     inside = {d.resolve() for d in directories} - {raw_root.resolve()}
     declared = (*gen2_root.chain, *directories, *map(Path, allowed))

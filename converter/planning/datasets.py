@@ -109,9 +109,7 @@ def plan_masters(
     ranges: dict[tuple[str, Span], list[tuple[str, DataId]]] = defaultdict(list)
     declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
     used: set[str] = set()
-    certified = {
-        c.dataset_type: _by_data_id(target, collection, c.dataset_type) for c in camera.calibrations
-    }
+    certified = {c.dataset_type: _by_data_id(target, collection, c.dataset_type) for c in camera.calibrations}
     for master in masters:
         dataset_type, stamp, data_id = master.key
         calibration = declared[dataset_type]
@@ -265,14 +263,18 @@ def _check_exposures(
         fields = record.exposure
         item = f"exposure {exposure}"
         if fields["id"] != exposure:
-            problem = f"the header says exposure {fields['id']}, the registry {exposure}; correct the registry"
+            problem = (
+                f"the header says exposure {fields['id']}, the registry {exposure}; correct the registry"
+            )
         elif fields["physical_filter"] not in filters:
             problem = (
                 f"unknown filter {fields['physical_filter']!r} in the header: "
                 f"{camera.instrument.name} has no such filter"
             )
         elif names_seen.setdefault(fields["obs_id"], exposure) != exposure:
-            problem = f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
+            problem = (
+                f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
+            )
         else:
             problem = ""
             good[exposure] = record

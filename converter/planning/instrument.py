@@ -88,7 +88,8 @@ def plan_instrument(
         hint = "; give --update-instrument to change the repository's records"
         return None, [d + hint for d in diffs], []
     decisions = [
-        Decision("update-instrument", d.split(":")[0], d, "changed", "--update-instrument was given") for d in diffs
+        Decision("update-instrument", d.split(":")[0], d, "changed", "--update-instrument was given")
+        for d in diffs
     ]
     if not (instruments or new_detectors or new_filters):
         return None, [], []
