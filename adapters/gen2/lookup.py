@@ -18,9 +18,9 @@ of a column is not kept:
   the numeric affinities: a text that looks like a number is read as one.
 
 Not emulated, because no Gen2 registry has them: columns without a declared
-type (nothing is converted for them), ``COLLATE``, UTF-16 databases, and the
-implicit ``rowid``. Left out as well is Gen2's short cut for datasets whose
-tables include ``raw``, which those of calibrations never do.
+type (nothing is converted for them), texts in validity columns that are not
+declared TEXT, ``COLLATE``, UTF-16 databases, and the implicit ``rowid``. Left
+out as well is the short cut for datasets whose tables include ``raw``.
 """
 
 from __future__ import annotations
@@ -215,7 +215,6 @@ class _Query:
 
     def matching(self, bound: Sequence[Any], time: Any) -> list[int]:
         """Give the positions of the matching rows, in the table's order."""
-        # Where the detector is not compared, all detectors of an exposure ask the same.
         asked = (*bound, time)
         memo_key = (asked, _types(asked))
         if memo_key in self._memo:
@@ -226,14 +225,12 @@ class _Query:
             found = [n for _, _, n in rows]
         elif self._texts_only and isinstance(time, str):
             found = [n for start, end, n in rows if start <= time <= end]
+        elif time is not None:
+            found = [n for start, end, n in rows if _order(time, start) >= 0 >= _order(time, end)]
         else:
-            found = [
-                n
-                for start, end, n in rows
-                if time is not None and _order(time, start) >= 0 >= _order(time, end)
-            ]
+            found = []
         found.sort()
-        if self._between:
+        if self._between:  # where no detector is compared, every detector asks this again
             self._memo[memo_key] = found
         return found
 
