@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from .convert import Progress, dataset_name, no_progress
+from .convert import dataset_name
 from .ledger import FILE_NAME, Item, Ledger
 from .nouns import Gen2to3Error, StoppedError
 from .operations import Ingest, Operation
 from .planning.datasets import BATCH
 from .planning.plan import Plan
+from .progress import Progress, no_progress
 from .writers.batch import execute
 from .writers.references import References
 from .writers.repository import open_target

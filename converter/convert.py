@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from adapters.headers import HeaderJob, read_exposures
 
@@ -16,16 +16,9 @@ from .planning.datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .planning.instrument import plan_instrument
 from .planning.plan import Plan
 from .planning.validity import Validity, exposure_times, plan_validity
+from .progress import Progress, no_progress
 from .recipe import Recipe
 from .target import TargetState, open_reading, read_target
-
-Progress = Callable[[Iterable, str, int], Iterable]
-"""Wraps an iterable to show progress: ``(iterable, what, total)``."""
-
-
-def no_progress(iterable: Iterable, what: str, total: int) -> Iterable:
-    """Show nothing."""
-    return iterable
 
 
 def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:

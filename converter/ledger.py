@@ -82,7 +82,7 @@ class Ledger:
                     pk="id",
                 )
                 columns: dict[str, Any] = {"conversion": int}
-                columns |= {f: str for f in Item.__dataclass_fields__}
+                columns |= dict.fromkeys(Item.__dataclass_fields__, str)
                 columns |= {"size": int, "mtime_ns": int}
                 db["items"].create(columns, foreign_keys=[("conversion", "conversions", "id")])
                 db["decisions"].create(

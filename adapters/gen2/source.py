@@ -15,10 +15,10 @@ from converter.nouns import Gen2to3Error, Reject, Skip, UsageError
 
 from ..camera import Camera
 from ..registry import detect_camera, get_camera
+from .directory import DirectoryIndex, FileEntry
 from .lookup import CalibRoot, Table
 from .registries import Registry, open_registry
 from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
-from .directory import DirectoryIndex, FileEntry
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,11 @@ def first_difference(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
         old = existing.get(name)
         if old == value:
             continue
-        if isinstance(old, float) and isinstance(value, (int, float)):
-            if math.isclose(old, value, rel_tol=1e-9, abs_tol=1e-9) or (
-                math.isnan(old) and math.isnan(value)
-            ):
-                continue
+        if isinstance(old, float) and isinstance(value, (int, float)) and _is_close(old, value):
+            continue
         return name, old, value
     return None
+
+
+def _is_close(old: float, new: float) -> bool:
+    return math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-9) or (math.isnan(old) and math.isnan(new))
