@@ -1,9 +1,11 @@
 """Validity ranges, chains and whole batches, read back with the Butler."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from lsst.daf.butler import DataCoordinate, DatasetRef, FileDataset, Timespan
+from sqlalchemy.exc import OperationalError
 
 from converter.formatters import formatter_class
 from converter.nouns import DataId, Gen2to3Error, StoppedError
@@ -18,7 +20,7 @@ from converter.operations import (
 from converter.timespans import DAY, MAX_NS, Span
 from converter.writers import certify, execute, ingest
 
-from .conftest import CALIB, FORMATTER, RUN, exposure, ingest_of
+from .conftest import CALIB, FORMATTER, INSTRUMENT, RUN, TYPES, exposure, ingest_of
 
 T = 18_000 * DAY
 
@@ -185,6 +187,22 @@ def test_all_or_nothing(butler, reopened, files, tmp_path, transfer):
     # The very same Butler goes on.
     execute(butler, batch[:-1], transfer)
     assert associations(reopened()) == [(0, RUN, Timespan.model_validate((T, T + DAY)).nsec)]
+
+
+def test_database_that_cannot_be_written(butler, files, monkeypatch):
+    def full(*args, **kwargs):
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(type(butler), "ingest", full)
+    with pytest.raises(Gen2to3Error, match="cannot be written: database or disk is full"):
+        execute(butler, [ingest_of(files(), ("bias", DataId(0)))], "direct")
+
+
+def test_rolled_back_records_are_forgotten(empty):
+    with pytest.raises(Gen2to3Error):
+        execute(empty, [INSTRUMENT, TYPES[0], ingest_of("/nowhere.fits", ("bias", DataId(0)))], "direct")
+    with pytest.raises(Gen2to3Error, match="lacks dimension records"):
+        execute(empty, [ingest_of("/nowhere.fits", ("bias", DataId(0)))], "direct")
 
 
 def test_hand_offs_write_nothing(butler, reopened):
