@@ -148,6 +148,7 @@ class _Verifier:
             for change in decision.changes:
                 self.changes[decision.dataset_type].append((decision, change))
         self.left_out = ledger.left_out() if ledger is not None else {}
+        self.read: dict[str, Answers] = {}
         self.files = FileIdentity()
         self.result = Verification(observations=len(self.rows))
 
@@ -159,14 +160,21 @@ class _Verifier:
                 continue
             tables = (root.tables.get(c.lookup_table) for root in self.source.calibs)
             in_gen2 = any(table is not None and table.rows for table in tables)
-            in_gen3 = not read_is_empty(self.butler, self.instrument, c.dataset_type, self.collection)
-            if in_gen2 or in_gen3:
+            if in_gen2 or not self.answers(c.dataset_type).is_empty:
                 chosen.append(c)
         return chosen
 
+    def answers(self, dataset_type: str) -> Answers:
+        """All that Gen3 can answer for a type, read once."""
+        if dataset_type not in self.read:
+            self.read[dataset_type] = read_answers(
+                self.butler, self.instrument, dataset_type, self.collection
+            )
+        return self.read[dataset_type]
+
     def verify_type(self, calibration: Calibration) -> None:
         """Compare all observations for one calibration type."""
-        answers = read_answers(self.butler, self.instrument, calibration.dataset_type, self.collection)
+        answers = self.answers(calibration.dataset_type)
         roots = [root.for_lookup for root in self.source.calibs]
         lookup = Gen2Lookup(self.camera, calibration, self.source.raw_tables, roots)
         by_filter = "physical_filter" in calibration.dimensions
@@ -265,11 +273,6 @@ class _Verifier:
             if any(change.explains(stamp, data_id, asked) for stamp in stamps):
                 return f"{decision.rule}: {decision.why}"
         return ""
-
-
-def read_is_empty(butler: Butler, instrument: str, dataset_type: str, collection: str) -> bool:
-    """Whether nothing of a type is certified."""
-    return read_answers(butler, instrument, dataset_type, collection).is_empty
 
 
 def _rows(source: Gen2Source, recipe: Recipe) -> Iterator[dict[str, Any]]:
