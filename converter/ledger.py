@@ -11,6 +11,7 @@ import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from .nouns import DataId, Gen2to3Error
 from .timespans import Span
 
 FILE_NAME = "gen2to3.sqlite3"
+
+INSERT_ITEM = (
+    "insert into items (conversion, source, key, file, size, mtime_ns, sha256, dataset_id, dataset, "
+    "validity, state, reason) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +135,10 @@ class Ledger:
 
     def add_items(self, conversion: int, items: Iterable[Item]) -> None:
         """Record source items."""
-        names = tuple(Item.__dataclass_fields__)
-        sql = "insert into items (conversion, {}) values (?{})".format(", ".join(names), ", ?" * len(names))
         db = self._open()
         # Table.insert_all looks at the columns of every row, which takes ten times as long.
         with db.conn:
-            db.conn.executemany(sql, ((conversion, *(getattr(item, n) for n in names)) for item in items))
+            db.conn.executemany(INSERT_ITEM, ((conversion, *_item_values(item)) for item in items))
 
     def add_decisions(self, conversion: int, decisions: Sequence[Decision]) -> None:
         """Record decisions."""
@@ -202,6 +206,9 @@ class Ledger:
             for row in rows
             if row["state"] in ("rejected", "skipped", "handed-off")
         }
+
+
+_item_values = attrgetter(*Item.__dataclass_fields__)
 
 
 def _now() -> str:
