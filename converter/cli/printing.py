@@ -1,0 +1,217 @@
+"""Results as text: short aligned tables, one line per thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from adapters.gen2.files import printable
+from adapters.registry import CameraEntry
+
+from ..decisions import Decision
+from ..planning.plan import Plan
+from ..verify import Verification
+from .options import Settings
+
+FIRST = 3
+"""Lines of each kind of decision that `plan` shows without ``--verbose``."""
+
+
+def one_line(text: object) -> str:
+    """Text on one line, with nothing in it that a terminal would act upon."""
+    return printable(" ".join(str(text).split()))
+
+
+def error(text: object) -> None:
+    """Say on stderr what went wrong."""
+    click.echo(f"gen2to3: error: {one_line(text)}", err=True)
+
+
+def say(text: str = "") -> None:
+    """Print one line of the result."""
+    click.echo(printable(text))
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print the one JSON object."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "") -> None:
+    """Print a table; numbers to the right, texts to the left."""
+    table = [tuple(rows_) for rows_ in rows]
+    if not table:
+        return
+    texts = [tuple(header), *(tuple(_cell(value) for value in row) for row in table)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    right = [all(isinstance(v, int) or v is None for v in column) for column in zip(*table, strict=True)]
+    for line in texts:
+        cells = (
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        )
+        say((indent + "  ".join(cells)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None or value == "" else one_line(value)
+
+
+def plural(number: int, thing: str) -> str:
+    """``1 reject``, ``2 rejects``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def print_cameras(entries: Iterable[CameraEntry]) -> None:
+    """Print the list of cameras."""
+    print_table(
+        ("camera", "instrument", "from", "Gen2 mappers"),
+        [
+            (e.name, e.camera.instrument.name, e.provider, ", ".join(e.camera.mappers))
+            if e.camera is not None
+            else (e.name, None, e.provider, f"cannot be loaded: {e.error}")
+            for e in entries
+        ],
+    )
+
+
+def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion: int | None = None) -> None:
+    """Print a plan, or what became of it.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    settings
+        How much to print.
+    written
+        Whether it was carried out.
+    conversion
+        Its number in the ledger.
+    """
+    if not settings.quiet:
+        _print_counts(plan, written)
+        _print_decisions(plan.decisions, FIRST if not written else 0, settings.verbose)
+        print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
+        _print_hand_offs(plan)
+    print_rejects((r.item, r.reason) for r in plan.rejects)
+    for conflict in plan.conflicts:
+        say(f"conflict  {one_line(conflict)}")
+    if not settings.quiet:
+        say(_conclusion(plan, written, conversion))
+
+
+def _print_counts(plan: Plan, written: bool) -> None:
+    instrument = plan.camera.instrument.name
+    say(f"{instrument}: {plan.recipe.root}, label {plan.recipe.label!r}, transfer {plan.recipe.transfer}")
+    say()
+    types = sorted({*plan.written, *plan.existing, *plan.certified})
+    header = (
+        "dataset type",
+        "written" if written else "to write",
+        "existing",
+        "certified" if written else "to certify",
+    )
+    print_table(header, [(t, plan.written[t], plan.existing[t], plan.certified[t]) for t in types])
+    if types:
+        say()
+
+
+def _print_decisions(decisions: Sequence[Decision], first: int, verbose: bool) -> None:
+    by_rule: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        by_rule[decision.rule].append(decision)
+    for rule, group in by_rule.items():
+        say(f"decision  {rule}: {len(group)}")
+        shown = group if verbose else group[:first]
+        for decision in shown:
+            say(f"  {one_line(_change(decision))}")
+        if 0 < len(shown) < len(group):
+            say(f"  ... and {len(group) - len(shown)} more (--verbose shows all)")
+    if by_rule:
+        say()
+
+
+def _change(decision: Decision) -> str:
+    if not decision.before and not decision.after:
+        return f"{decision.item}: {decision.why}"
+    return f"{decision.item}: {decision.before} -> {decision.after} ({decision.why})"
+
+
+def print_skips(skips: Sequence[tuple[str, str]], verbose: bool) -> None:
+    """Print what is left out: counted by reason, or in full."""
+    for reason, number in Counter(reason for _, reason in skips).most_common():
+        say(f"skip  {number} x {one_line(reason)}")
+        if verbose:
+            for item in (item for item, why in skips if why == reason):
+                say(f"  {one_line(item)}")
+    if skips:
+        say()
+
+
+def print_rejects(rejects: Iterable[tuple[str, str]]) -> None:
+    """Print all that cannot be converted: none may be lost in a summary."""
+    for item, reason in rejects:
+        say(f"reject  {one_line(item)}: {one_line(reason)}")
+
+
+def _print_hand_offs(plan: Plan) -> None:
+    for hand_off in plan.hand_offs:
+        say(f"hand-off  {hand_off.dataset_type}: {one_line(hand_off.reason)}; with the LSST stack run")
+        say(f"  {hand_off.command}")
+    if plan.hand_offs:
+        say()
+
+
+def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
+    existing = plural(plan.existing.total(), "dataset")
+    wrong = plural(len(plan.rejects), "reject")
+    if plan.conflicts:
+        return f"{plural(len(plan.conflicts), 'conflict')}, {wrong}; resolve the conflicts, then run the same command again."
+    again = " Correct the rejects and run the same command again." if plan.rejects else ""
+    if plan.is_empty:
+        return f"Nothing to write: {existing} there already, {wrong}.{again}"
+    counts = (
+        f"{plural(plan.written.total(), 'dataset')} {'written' if written else 'to write'}, "
+        f"{plan.existing.total()} there already, {plan.certified.total()} "
+        f"{'certified' if written else 'to certify'}, {wrong}."
+    )
+    if not written:
+        return f"{counts} Nothing was written; `gen2to3 convert` with the same options writes it."
+    if plan.hand_offs:
+        again += f" {plural(len(plan.hand_offs), 'hand-off')} remain for the LSST stack (above)."
+    return f"Conversion {conversion}: {counts}{again}"
+
+
+def print_verification(verification: Verification, settings: Settings) -> None:
+    """Print the outcome of a verification."""
+    result = verification
+    if not settings.quiet:
+        say()
+        names = ("agree", "explained", "disagree")
+        undefined = [(g2, g3) for g2 in ("none", "ambiguous") for g3 in ("gen3_none", "gen3_one")]
+        print_table(
+            ("dataset type", *names, *(f"Gen2 {g2}/Gen3 {g3[5:]}" for g2, g3 in undefined)),
+            [
+                (name, *(counts[n] for n in names), *(counts[f"gen2_{g2}.{g3}"] for g2, g3 in undefined))
+                for name, counts in sorted(result.by_type.items())
+            ],
+        )
+        for why, number in result.explanations.most_common():
+            say(f"explained  {number} x {one_line(why)}")
+    for d in result.disagree:
+        say(
+            f"disagree  exposure {d['exposure']} detector {d['detector']} {d['type']}: "
+            f"Gen2 {one_line(d['gen2'])}; Gen3 {one_line(d['gen3'])}"
+        )
+    if result.disagreements > len(result.disagree):
+        say(f"disagree  ... and {result.disagreements - len(result.disagree)} more")
+    if not settings.quiet:
+        say(
+            f"Verified: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
+            f"{result.agree} agree, {result.explained} explained, {plural(result.disagreements, 'disagreement')}."
+        )
