@@ -26,6 +26,7 @@ import click
 from ..nouns import Gen2to3Error
 from .cameras import cameras
 from .convert import convert, plan
+from .inspect import inspect
 from .options import Settings
 from .printing import error
 from .verify import verify
@@ -73,5 +74,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, plan, convert, verify):
+for command in (cameras, inspect, plan, convert, verify):
     main.add_command(command)

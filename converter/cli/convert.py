@@ -14,7 +14,7 @@ from ..planning.plan import Plan
 from ..verify import Verification
 from ..verify import verify as run_verify
 from .options import Settings, given_recipe, ledger_option, recipe_option, source_options, speaking
-from .printing import print_json, print_plan, print_verification
+from .printing import print_json, print_plan, print_verification, say
 from .progress import progress_for
 
 REJECTS, DISAGREE = 1, 4
@@ -92,6 +92,8 @@ def convert(
         print_plan(planned, settings, written=True, conversion=conversion)
         if not no_verify:
             verification = run_verify(repo, planned.recipe, ledger_path(repo, ledger), progress)
+            if not settings.quiet:
+                say()
             print_verification(verification, settings)
     if verification is not None and verification.disagree:
         return DISAGREE

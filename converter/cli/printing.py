@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from adapters.gen2.files import printable
 from adapters.registry import CameraEntry
 
 from ..decisions import Decision
+from ..inspection import Inspection, TypeValidity
 from ..planning.plan import Plan
 from ..verify import Verification
 from .options import Settings
@@ -23,7 +25,7 @@ FIRST = 3
 
 def one_line(text: object) -> str:
     """Text on one line, with nothing in it that a terminal would act upon."""
-    return printable(" ".join(str(text).split()))
+    return printable(" ".join(str(text).splitlines()))
 
 
 def error(text: object) -> None:
@@ -58,7 +60,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], indent:
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None or value == "" else one_line(value)
+    return "-" if value is None or str(value) == "" else one_line(value)
 
 
 def plural(number: int, thing: str) -> str:
@@ -99,8 +101,7 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
         print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
         _print_hand_offs(plan)
     print_rejects((r.item, r.reason) for r in plan.rejects)
-    for conflict in plan.conflicts:
-        say(f"conflict  {one_line(conflict)}")
+    print_conflicts(plan.conflicts)
     if not settings.quiet:
         say(_conclusion(plan, written, conversion))
 
@@ -156,7 +157,14 @@ def print_skips(skips: Sequence[tuple[str, str]], verbose: bool) -> None:
 def print_rejects(rejects: Iterable[tuple[str, str]]) -> None:
     """Print all that cannot be converted: none may be lost in a summary."""
     for item, reason in rejects:
-        say(f"reject  {one_line(item)}: {one_line(reason)}")
+        # Some reasons name the file themselves; once is enough for a reader.
+        say(f"reject  {one_line(item)}: {one_line(reason.removeprefix(f'{item} '))}")
+
+
+def print_conflicts(conflicts: Iterable[str]) -> None:
+    """Print what stops a conversion."""
+    for conflict in conflicts:
+        say(f"conflict  {one_line(conflict)}")
 
 
 def _print_hand_offs(plan: Plan) -> None:
@@ -180,18 +188,22 @@ def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
         f"{plan.existing.total()} there already, {plan.certified.total()} "
         f"{'certified' if written else 'to certify'}, {wrong}."
     )
-    if not written:
-        return f"{counts} Nothing was written; `gen2to3 convert` with the same options writes it."
-    if plan.hand_offs:
-        again += f" {plural(len(plan.hand_offs), 'hand-off')} remain for the LSST stack (above)."
-    return f"Conversion {conversion}: {counts}{again}"
+    if written:
+        stack = (
+            f" For the LSST stack: {plural(len(plan.hand_offs), 'hand-off')} (above)."
+            if plan.hand_offs
+            else ""
+        )
+        return f"Conversion {conversion}: {counts}{again}{stack}"
+    if plan.recipe.strict and plan.rejects:
+        return f"{counts} Nothing was written; correct the rejects, or convert without --strict."
+    return f"{counts} Nothing was written; `gen2to3 convert` with the same options writes it."
 
 
 def print_verification(verification: Verification, settings: Settings) -> None:
     """Print the outcome of a verification."""
     result = verification
     if not settings.quiet:
-        say()
         names = ("agree", "explained", "disagree")
         undefined = [(g2, g3) for g2 in ("none", "ambiguous") for g3 in ("gen3_none", "gen3_one")]
         print_table(
@@ -215,3 +227,100 @@ def print_verification(verification: Verification, settings: Settings) -> None:
             f"Verified: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
             f"{result.agree} agree, {result.explained} explained, {plural(result.disagreements, 'disagreement')}."
         )
+
+
+def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Path | None) -> None:
+    """Print what was found in a Gen2 repository.
+
+    Parameters
+    ----------
+    inspection
+        What was found.
+    settings
+        How much to print.
+    recipe_file
+        The recipe that was written, if one was.
+    """
+    found = inspection
+    if not settings.quiet:
+        _print_repository(found)
+        _print_tables(found)
+        print_skips([(s.item, s.reason) for s in found.skips], settings.verbose)
+        for h in found.hand_offs:
+            example = f": {plural(h.files, 'file')}, such as {one_line(h.example)}" if h.files else ""
+            say(f"hand-off  {h.dataset_type}{example}")
+        if found.hand_offs:
+            say()
+    print_rejects((r.item, r.reason) for r in found.rejects)
+    print_conflicts(found.overlaps)
+    if not settings.quiet:
+        say(
+            f"{plural(len(found.rejects), 'reject')} ({plural(found.missing_files, 'missing file')}, "
+            f"{plural(found.lfs_pointers, 'Git LFS pointer')}), {plural(found.unlisted_files, 'file')} without a row, "
+            f"{plural(len(found.overlaps), 'overlap')}."
+        )
+        if recipe_file is not None:
+            say(f"Recipe written: {recipe_file}; `gen2to3 plan --recipe {recipe_file} ROOT REPO` comes next.")
+        else:
+            say("Next: `gen2to3 plan ROOT REPO`.")
+
+
+def _print_repository(found: Inspection) -> None:
+    print_table(
+        ("root", found.root),
+        [
+            ("mapper", found.mapper),
+            ("camera", f"{found.camera} ({found.instrument})"),
+            *(("parent", parent) for parent in found.parents),
+            *(("parent", f"{parent} (not on this machine)") for parent in found.missing_parents),
+            *(("calibrations", root) for root in found.calib_roots or ("none found",)),
+        ],
+    )
+    say()
+
+
+def _print_tables(found: Inspection) -> None:
+    raw = found.raw
+    print_table(
+        ("raw rows", "exposures", "detectors", "files", "observed", "filters"),
+        [
+            (
+                raw.rows,
+                raw.exposures,
+                raw.detectors,
+                raw.files,
+                raw.observed,
+                ", ".join(f"{name} ({rows})" for name, rows in raw.filters.items()),
+            )
+        ],
+    )
+    say()
+    several = len(found.calib_roots) > 1
+    print_table(
+        ("table", "rows", "detectors", "calibDate", "validity", "filters", *(["root"] if several else [])),
+        [
+            (t.table, t.rows, t.detectors, t.calib_dates, t.validity, ", ".join(t.filters))
+            + ((t.root,) if several else ())
+            for t in found.tables
+        ],
+    )
+    say()
+    print_table(
+        ("dataset type", "masters", "dialect", "agree", "differ", "undecided", "read as"),
+        [
+            (t.dataset_type, t.masters, t.dialect, t.agree, t.differ, t.undecided, _readings(t))
+            for t in found.types
+        ],
+    )
+    for t in found.types:
+        say(f"  {t.dataset_type}: {t.evidence}")
+    for what, texts in (("detector", found.unknown_detectors), ("filter", found.unknown_filters)):
+        for text, rows in texts.items():
+            say(f"unknown {what}  {one_line(text)} ({plural(rows, 'row')})")
+    say()
+
+
+def _readings(validity: TypeValidity) -> str:
+    if len(validity.readings) == 1:
+        return next(iter(validity.readings))
+    return ", ".join(f"{reading} ({n} groups)" for reading, n in validity.readings.items())
