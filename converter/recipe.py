@@ -195,6 +195,11 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
                     raise ValueError(f"expected true or false, found {value!r}")
                 values[key] = value
             else:
+                if value is None or isinstance(value, bool | list | tuple | Mapping):
+                    # An empty or unquoted YAML value must not become the text "None" or "False".
+                    raise ValueError(
+                        f"expected {'a number' if isinstance(default, int) else 'text'}, found {value!r}"
+                    )
                 values[key] = int(value) if isinstance(default, int) else str(value)
         except (ValueError, TypeError, AttributeError) as exc:
             raise UsageError(f"{source}: key {key!r}: {exc}") from None
@@ -206,8 +211,15 @@ def _texts(override: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in override.items()}
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, root: str = "") -> Recipe:
     """Read a recipe file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    root
+        Gen2 root given otherwise: it replaces the file's, which may lack one.
 
     Raises
     ------
@@ -222,4 +234,4 @@ def load_recipe(path: Path) -> Recipe:
         raise UsageError(f"recipe {path} is not YAML: {' '.join(str(exc).split())}") from None
     if not isinstance(data, Mapping):
         raise UsageError(f"recipe {path} is not a mapping; write one with `gen2to3 inspect --recipe FILE`")
-    return recipe_from_dict(data, str(path))
+    return recipe_from_dict({**data, "root": root} if root else data, str(path))

@@ -1,0 +1,78 @@
+"""The command line: parse, call the library, print.
+
+No decisions are made here. Every error that the user can cause is one line
+on stderr and an exit status:
+
+====  =======================================================
+0     all good
+1     finished, with rejects; or it broke off
+2     the call cannot be carried out as it is
+3     stopped before anything was written
+4     ``verify`` found a disagreement
+130   interrupted
+====  =======================================================
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+import click
+
+from ..nouns import Gen2to3Error
+from .cameras import cameras
+from .convert import convert, plan
+from .inspect import inspect
+from .options import Settings
+from .printing import error
+from .verify import verify
+
+INTERRUPTED = 130
+
+
+class Main(click.Group):
+    """The group of all commands, with one place that handles errors."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        """Run a command and exit with its status."""
+        settings = Settings()
+        extra |= {"standalone_mode": False, "obj": settings}
+        try:
+            status = super().main(args, *rest, **extra)
+        except click.Abort:
+            error("interrupted; the same command goes on from there")
+            status = INTERRUPTED
+        except click.ClickException as exc:
+            context = exc.ctx if isinstance(exc, click.UsageError) else None
+            hint = f" (see `{context.command_path} --help`)" if context is not None else ""
+            error(exc.format_message() + hint)
+            status = exc.exit_code
+        except Gen2to3Error as exc:
+            if settings.debug:
+                traceback.print_exc()
+            error(str(exc))
+            status = exc.exit_status
+        except Exception as exc:
+            if settings.debug:
+                traceback.print_exc()
+            error(f"internal error: {type(exc).__name__}: {exc}; run again with --debug")
+            status = 1
+        sys.exit(status)
+
+
+@click.group(cls=Main, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("gen2to3"), prog_name="gen2to3")
+def main() -> None:
+    """Convert LSST Gen2 data repositories to Gen3 Butler repositories, and prove the result.
+
+    The usual order: inspect, plan, convert. Nothing in the Gen2 repository
+    is ever changed (unless files are moved, with --transfer move).
+    """
+
+
+for command in (cameras, inspect, plan, convert, verify):
+    main.add_command(command)

@@ -1,0 +1,273 @@
+"""Options that commands share, and how they become a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from ..ledger import Ledger
+from ..nouns import UsageError
+from ..overlaps import Policy
+from ..recipe import TRANSFERS, Recipe, load_recipe, recipe_from_dict
+from ..timespans import Reading
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LONGEST_RANGE = 1_000_000
+"""A range of visits is stored id by id, so a slip of the finger must not fill the memory."""
+
+_RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
+
+
+@dataclass
+class Settings:
+    """How to speak: set by the options of any command.
+
+    Parameters
+    ----------
+    json
+        One JSON object on stdout, and nothing else there.
+    quiet
+        Print what is wrong only.
+    verbose
+        Print everything that is otherwise summarised.
+    debug
+        Show tracebacks.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+class VisitsType(click.ParamType):
+    """``1228``, ``1228,1230`` or ``1228..1240`` (both ends included)."""
+
+    name = "visits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Parse one use of the option."""
+        visits: list[int] = []
+        for part in map(str.strip, str(value).split(",")):
+            match = _RANGE.fullmatch(part)
+            if match is None:
+                self.fail(f"{part!r} is neither a visit nor a range such as 1228..1240", param, ctx)
+            first = int(match[1])
+            last = first if match[2] is None else int(match[2])
+            if last < first:
+                self.fail(f"range {part!r} runs backwards", param, ctx)
+            if last - first >= LONGEST_RANGE:
+                self.fail(f"range {part!r} has more than {LONGEST_RANGE} visits", param, ctx)
+            visits += range(first, last + 1)
+        return visits
+
+
+class PairType(click.ParamType):
+    """``TYPE=CHOICE``, or ``CHOICE`` alone for all types (``*``)."""
+
+    def __init__(self, name: str, choices: type[StrEnum]) -> None:
+        self.name = name
+        self.choices = choices
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, StrEnum]:
+        """Parse one use of the option."""
+        if isinstance(value, tuple):
+            return value
+        dataset_type, equals, choice = str(value).rpartition("=")
+        if equals and not dataset_type.strip():
+            self.fail(f"{value!r} names no dataset type before the '='", param, ctx)
+        try:
+            return dataset_type.strip() or "*", self.choices(choice.strip())
+        except ValueError:
+            known = ", ".join(self.choices)
+            self.fail(f"{choice!r} is no {self.name}; choose one of {known}", param, ctx)
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(ctx.ensure_object(Settings), name, True)
+
+    return callback
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _flag(name: str, text: str, *short: str) -> Callable[[Command], Command]:
+    # Eager: an error in another option is to be reported as these ask for.
+    return click.option(
+        f"--{name}", *short, is_flag=True, is_eager=True, expose_value=False, callback=_set(name), help=text
+    )
+
+
+speaking = _all(
+    _flag("json", "Print one JSON object and nothing else."),
+    _flag("quiet", "Print rejects, conflicts and disagreements only.", "-q"),
+    _flag("verbose", "Print every decision and every skipped item.", "-v"),
+    _flag("debug", "Show a traceback with an error."),
+)
+
+source_options = _all(
+    click.option("--camera", help="Camera: short name, instrument or Gen2 mapper (default: by the mapper)."),
+    click.option(
+        "--calib",
+        multiple=True,
+        metavar="DIR",
+        help="Calibration root; may be repeated (default: where the Gen2 mapper looked).",
+    ),
+    click.option("--label", help="Last part of the calibration collection; '' for the historical layout."),
+    click.option(
+        "--transfer", type=click.Choice(TRANSFERS), help="How files come into the repository (default: auto)."
+    ),
+    click.option(
+        "--visits", type=VisitsType(), multiple=True, metavar="A,B..C", help="Only these exposures."
+    ),
+    click.option("--types", multiple=True, metavar="GLOB,...", help="Only these dataset types."),
+    click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Leave out paths (relative to their root)."
+    ),
+    click.option("--allow-outside", multiple=True, metavar="DIR", help="Directory to which links may lead."),
+    click.option(
+        "--overlaps",
+        type=PairType("policy", Policy),
+        multiple=True,
+        metavar="[TYPE=]POLICY",
+        help=f"Which master wins where several are valid: {', '.join(Policy)} (default: fail).",
+    ),
+    click.option(
+        "--reading",
+        "readings",
+        type=PairType("reading", Reading),
+        multiple=True,
+        metavar="[TYPE=]READING",
+        help=f"What validity ranges mean: {', '.join(Reading)} (default: detected).",
+    ),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
+    click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
+    click.option(
+        "--update-instrument/--no-update-instrument",
+        default=None,
+        help="Change instrument, detector and filter records that differ.",
+    ),
+)
+
+recipe_option = click.option(
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take all choices from a recipe; an option replaces the recipe's key as a whole.",
+)
+
+ledger_option = click.option(
+    "--ledger", metavar="PATH", help="Ledger file (default: gen2to3.sqlite3 in the repository)."
+)
+
+
+def given_recipe(ctx: click.Context, root: str, recipe_file: Path | None = None) -> Recipe:
+    """The recipe that the command line is a short form of.
+
+    Parameters
+    ----------
+    ctx
+        The command's context, whose options replace the recipe's keys.
+    root
+        Gen2 root; it replaces the recipe's.
+    recipe_file
+        Recipe to begin with, `None` for the defaults.
+
+    Raises
+    ------
+    UsageError
+        The recipe cannot be read, or makes no sense.
+    """
+    return _replace(ctx, Recipe(root) if recipe_file is None else load_recipe(recipe_file, root), root)
+
+
+def recipe_for(
+    ctx: click.Context, repo: str, root: str | None, recipe_file: Path | None, ledger: Path | None
+) -> Recipe:
+    """The recipe by which a repository is verified.
+
+    Parameters
+    ----------
+    ctx
+        The command's context.
+    repo
+        Butler repository, for messages.
+    root
+        Gen2 root, `None` for that of the recipe or of the last conversion.
+    recipe_file
+        Recipe, `None` for that of the last conversion, or the defaults if
+        ``root`` is given.
+    ledger
+        Where conversions are recorded, if anywhere.
+
+    Raises
+    ------
+    UsageError
+        There is nothing that says where the Gen2 repository is.
+    """
+    if root is not None:
+        return given_recipe(ctx, root, recipe_file)
+    if recipe_file is not None:
+        recipe = load_recipe(recipe_file)
+    else:
+        last = Ledger(ledger).last_recipe() if ledger is not None else None
+        if last is None:
+            raise UsageError(
+                f"{repo}: no conversion is recorded ({ledger or 'there is no ledger'}); "
+                f"give the Gen2 root: gen2to3 verify {repo} ROOT"
+            )
+        recipe = recipe_from_dict(last, f"recipe in {ledger}")
+    return _replace(ctx, recipe, recipe.root)
+
+
+def _replace(ctx: click.Context, recipe: Recipe, root: str) -> Recipe:
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    # The source, not the value, tells what was given: --label '' is a choice.
+    given = {
+        name: _plain(name, value)
+        for name, value in ctx.params.items()
+        if name in fields and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    recipe = dataclasses.replace(recipe, **given | {"root": root})
+    # Absolute, because the ledger keeps the recipe and knows no current directory.
+    return dataclasses.replace(
+        recipe,
+        root=str(Path(recipe.root).absolute()),
+        calib=_absolute(recipe.calib),
+        allow_outside=_absolute(recipe.allow_outside),
+    )
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "visits":
+        return tuple(dict.fromkeys(visit for group in value for visit in group))
+    if name == "types":
+        return tuple(filter(None, (t.strip() for group in value for t in group.split(","))))
+    if name in ("overlaps", "readings"):
+        return dict(value)
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _absolute(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(Path(path).absolute()) for path in paths)

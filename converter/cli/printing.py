@@ -1,0 +1,326 @@
+"""Results as text: short aligned tables, one line per thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adapters.gen2.files import printable
+from adapters.registry import CameraEntry
+
+from ..decisions import Decision
+from ..inspection import Inspection, TypeValidity
+from ..planning.plan import Plan
+from ..verify import Verification
+from .options import Settings
+
+FIRST = 3
+"""Lines of each kind of decision that `plan` shows without ``--verbose``."""
+
+
+def one_line(text: object) -> str:
+    """Text on one line, with nothing in it that a terminal would act upon."""
+    return printable(" ".join(str(text).splitlines()))
+
+
+def error(text: object) -> None:
+    """Say on stderr what went wrong."""
+    click.echo(f"gen2to3: error: {one_line(text)}", err=True)
+
+
+def say(text: str = "") -> None:
+    """Print one line of the result."""
+    click.echo(printable(text))
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print the one JSON object."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], indent: str = "") -> None:
+    """Print a table; numbers to the right, texts to the left."""
+    table = [tuple(rows_) for rows_ in rows]
+    if not table:
+        return
+    texts = [tuple(header), *(tuple(_cell(value) for value in row) for row in table)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    right = [all(isinstance(v, int) or v is None for v in column) for column in zip(*table, strict=True)]
+    for line in texts:
+        cells = (
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        )
+        say((indent + "  ".join(cells)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None or str(value) == "" else one_line(value)
+
+
+def plural(number: int, thing: str) -> str:
+    """``1 reject``, ``2 rejects``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def print_cameras(entries: Iterable[CameraEntry]) -> None:
+    """Print the list of cameras."""
+    print_table(
+        ("camera", "instrument", "from", "Gen2 mappers"),
+        [
+            (e.name, e.camera.instrument.name, e.provider, ", ".join(e.camera.mappers))
+            if e.camera is not None
+            else (e.name, None, e.provider, f"cannot be loaded: {e.error}")
+            for e in entries
+        ],
+    )
+
+
+def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion: int | None = None) -> None:
+    """Print a plan, or what became of it.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    settings
+        How much to print.
+    written
+        Whether it was carried out.
+    conversion
+        Its number in the ledger.
+    """
+    if not settings.quiet:
+        _print_counts(plan, written)
+        _print_decisions(plan.decisions, FIRST if not written else 0, settings.verbose)
+        print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
+        _print_hand_offs(plan)
+    print_rejects((r.item, r.reason) for r in plan.rejects)
+    print_conflicts(plan.conflicts)
+    if not settings.quiet:
+        say(_conclusion(plan, written, conversion))
+
+
+def _print_counts(plan: Plan, written: bool) -> None:
+    instrument = plan.camera.instrument.name
+    say(f"{instrument}: {plan.recipe.root}, label {plan.recipe.label!r}, transfer {plan.recipe.transfer}")
+    say()
+    types = sorted({*plan.written, *plan.existing, *plan.certified})
+    header = (
+        "dataset type",
+        "written" if written else "to write",
+        "existing",
+        "certified" if written else "to certify",
+    )
+    print_table(header, [(t, plan.written[t], plan.existing[t], plan.certified[t]) for t in types])
+    if types:
+        say()
+
+
+def _print_decisions(decisions: Sequence[Decision], first: int, verbose: bool) -> None:
+    by_rule: dict[str, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        by_rule[decision.rule].append(decision)
+    for rule, group in by_rule.items():
+        say(f"decision  {rule}: {len(group)}")
+        shown = group if verbose else group[:first]
+        for decision in shown:
+            say(f"  {one_line(_change(decision))}")
+        if 0 < len(shown) < len(group):
+            say(f"  ... and {len(group) - len(shown)} more (--verbose shows all)")
+    if by_rule:
+        say()
+
+
+def _change(decision: Decision) -> str:
+    if not decision.before and not decision.after:
+        return f"{decision.item}: {decision.why}"
+    return f"{decision.item}: {decision.before} -> {decision.after} ({decision.why})"
+
+
+def print_skips(skips: Sequence[tuple[str, str]], verbose: bool) -> None:
+    """Print what is left out: counted by reason, or in full."""
+    for reason, number in Counter(reason for _, reason in skips).most_common():
+        say(f"skip  {number} x {one_line(reason)}")
+        if verbose:
+            for item in (item for item, why in skips if why == reason):
+                say(f"  {one_line(item)}")
+    if skips:
+        say()
+
+
+def print_rejects(rejects: Iterable[tuple[str, str]]) -> None:
+    """Print all that cannot be converted: none may be lost in a summary."""
+    for item, reason in rejects:
+        # Some reasons name the file themselves; once is enough for a reader.
+        say(f"reject  {one_line(item)}: {one_line(reason.removeprefix(f'{item} '))}")
+
+
+def print_conflicts(conflicts: Iterable[str]) -> None:
+    """Print what stops a conversion."""
+    for conflict in conflicts:
+        say(f"conflict  {one_line(conflict)}")
+
+
+def _print_hand_offs(plan: Plan) -> None:
+    for hand_off in plan.hand_offs:
+        say(f"hand-off  {hand_off.dataset_type}: {one_line(hand_off.reason)}; with the LSST stack run")
+        say(f"  {hand_off.command}")
+    if plan.hand_offs:
+        say()
+
+
+def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
+    existing = plural(plan.existing.total(), "dataset")
+    wrong = plural(len(plan.rejects), "reject")
+    if plan.conflicts:
+        return f"{plural(len(plan.conflicts), 'conflict')}, {wrong}; resolve the conflicts, then run the same command again."
+    again = " Correct the rejects and run the same command again." if plan.rejects else ""
+    if plan.is_empty:
+        return f"Nothing to write: {existing} there already, {wrong}.{again}"
+    counts = (
+        f"{plural(plan.written.total(), 'dataset')} {'written' if written else 'to write'}, "
+        f"{plan.existing.total()} there already, {plan.certified.total()} "
+        f"{'certified' if written else 'to certify'}, {wrong}."
+    )
+    if written:
+        stack = (
+            f" For the LSST stack: {plural(len(plan.hand_offs), 'hand-off')} (above)."
+            if plan.hand_offs
+            else ""
+        )
+        return f"Conversion {conversion}: {counts}{again}{stack}"
+    if plan.recipe.strict and plan.rejects:
+        return f"{counts} Nothing was written; correct the rejects, or convert without --strict."
+    return f"{counts} Nothing was written; `gen2to3 convert` with the same options writes it."
+
+
+def print_verification(verification: Verification, settings: Settings) -> None:
+    """Print the outcome of a verification."""
+    result = verification
+    if not settings.quiet:
+        names = ("agree", "explained", "disagree")
+        undefined = [(g2, g3) for g2 in ("none", "ambiguous") for g3 in ("gen3_none", "gen3_one")]
+        print_table(
+            ("dataset type", *names, *(f"Gen2 {g2}/Gen3 {g3[5:]}" for g2, g3 in undefined)),
+            [
+                (name, *(counts[n] for n in names), *(counts[f"gen2_{g2}.{g3}"] for g2, g3 in undefined))
+                for name, counts in sorted(result.by_type.items())
+            ],
+        )
+        for why, number in result.explanations.most_common():
+            say(f"explained  {number} x {one_line(why)}")
+    for d in result.disagree:
+        say(
+            f"disagree  exposure {d['exposure']} detector {d['detector']} {d['type']}: "
+            f"Gen2 {one_line(d['gen2'])}; Gen3 {one_line(d['gen3'])}"
+        )
+    if result.disagreements > len(result.disagree):
+        say(f"disagree  ... and {result.disagreements - len(result.disagree)} more")
+    if not settings.quiet:
+        say(
+            f"Verified: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
+            f"{result.agree} agree, {result.explained} explained, {plural(result.disagreements, 'disagreement')}."
+        )
+
+
+def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Path | None) -> None:
+    """Print what was found in a Gen2 repository.
+
+    Parameters
+    ----------
+    inspection
+        What was found.
+    settings
+        How much to print.
+    recipe_file
+        The recipe that was written, if one was.
+    """
+    found = inspection
+    if not settings.quiet:
+        _print_repository(found)
+        _print_tables(found)
+        print_skips([(s.item, s.reason) for s in found.skips], settings.verbose)
+        for h in found.hand_offs:
+            example = f": {plural(h.files, 'file')}, such as {one_line(h.example)}" if h.files else ""
+            say(f"hand-off  {h.dataset_type}{example}")
+        if found.hand_offs:
+            say()
+    print_rejects((r.item, r.reason) for r in found.rejects)
+    print_conflicts(found.overlaps)
+    if not settings.quiet:
+        say(
+            f"{plural(len(found.rejects), 'reject')} ({plural(found.missing_files, 'missing file')}, "
+            f"{plural(found.lfs_pointers, 'Git LFS pointer')}), {plural(found.unlisted_files, 'file')} without a row, "
+            f"{plural(len(found.overlaps), 'overlap')}."
+        )
+        if recipe_file is not None:
+            say(f"Recipe written: {recipe_file}; `gen2to3 plan --recipe {recipe_file} ROOT REPO` comes next.")
+        else:
+            say("Next: `gen2to3 plan ROOT REPO`.")
+
+
+def _print_repository(found: Inspection) -> None:
+    print_table(
+        ("root", found.root),
+        [
+            ("mapper", found.mapper),
+            ("camera", f"{found.camera} ({found.instrument})"),
+            *(("parent", parent) for parent in found.parents),
+            *(("parent", f"{parent} (not on this machine)") for parent in found.missing_parents),
+            *(("calibrations", root) for root in found.calib_roots or ("none found",)),
+        ],
+    )
+    say()
+
+
+def _print_tables(found: Inspection) -> None:
+    raw = found.raw
+    print_table(
+        ("raw rows", "exposures", "detectors", "files", "observed", "filters"),
+        [
+            (
+                raw.rows,
+                raw.exposures,
+                raw.detectors,
+                raw.files,
+                raw.observed,
+                ", ".join(f"{name} ({rows})" for name, rows in raw.filters.items()),
+            )
+        ],
+    )
+    say()
+    several = len(found.calib_roots) > 1
+    print_table(
+        ("table", "rows", "detectors", "calibDate", "validity", "filters", *(["root"] if several else [])),
+        [
+            (t.table, t.rows, t.detectors, t.calib_dates, t.validity, ", ".join(t.filters))
+            + ((t.root,) if several else ())
+            for t in found.tables
+        ],
+    )
+    say()
+    print_table(
+        ("dataset type", "masters", "dialect", "agree", "differ", "undecided", "read as"),
+        [
+            (t.dataset_type, t.masters, t.dialect, t.agree, t.differ, t.undecided, _readings(t))
+            for t in found.types
+        ],
+    )
+    for t in found.types:
+        say(f"  {t.dataset_type}: {t.evidence}")
+    for what, texts in (("detector", found.unknown_detectors), ("filter", found.unknown_filters)):
+        for text, rows in texts.items():
+            say(f"unknown {what}  {one_line(text)} ({plural(rows, 'row')})")
+    say()
+
+
+def _readings(validity: TypeValidity) -> str:
+    if len(validity.readings) == 1:
+        return next(iter(validity.readings))
+    return ", ".join(f"{reading} ({n} groups)" for reading, n in validity.readings.items())

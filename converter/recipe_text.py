@@ -1,0 +1,86 @@
+"""A recipe for humans: every choice spelled out, with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from adapters.gen2.files import printable
+
+from .inspection import Inspection
+from .nouns import UsageError
+from .overlaps import Policy
+from .recipe import TRANSFERS
+from .timespans import Reading
+
+COMMENTS = {
+    "root": "Gen2 root. ROOT on the command line replaces it.",
+    "camera": "Camera, as `gen2to3 cameras` lists them; '' to find it from the root's mapper.",
+    "calib": "Calibration roots, in the order in which Gen2 asked them; [] to look where the mapper looked.",
+    "label": "Calibrations go to <instrument>/calib/<label>; '' for the historical layout, <instrument>/calib.",
+    "transfer": f"How files come into the repository: {', '.join(TRANSFERS)}.",
+    "types": "Dataset types to convert (globs), [] for all.",
+    "exclude": "Paths to leave out (globs, relative to their root).",
+    "visits": "Exposures to convert, [] for all.",
+    "allow_outside": "Directories outside of the source to which its links may lead.",
+    "readings": f"What validity ranges mean, by dataset type: {', '.join(Reading)}.\n"
+    "A type that is not here is detected, for each detector and filter on its own.",
+    "overlaps": f"Which master wins where several are valid, by dataset type: {', '.join(Policy)}.",
+    "validity": "Ranges given by hand (ISO texts, '' for unbounded; `end` is not part of the range), such as\n"
+    "- {dataset_type: dark, calib_date: '2014-09-01', detector: 49, begin: '2014-09-01', end: '', scale: utc}",
+    "workers": "Processes that read raw headers.",
+    "update_instrument": "Change instrument, detector and filter records that differ in the target.",
+    "strict": "Write nothing if there is any reject.",
+}
+
+
+def recipe_text(inspection: Inspection) -> str:
+    """The recipe that converts what was inspected, as YAML with comments."""
+    lines = [
+        f"gen2to3 recipe for {inspection.instrument} in {inspection.root}.",
+        "Use it with: gen2to3 convert --recipe FILE ROOT REPO",
+    ]
+    text = _comment(lines)
+    notes = {
+        "types": [f"Found: {', '.join(['raw', *(t.dataset_type for t in inspection.types)])}."],
+        "readings": [f"{t.dataset_type}: {t.dialect}; {t.evidence}" for t in inspection.types],
+        "overlaps": inspection.overlaps,
+    }
+    for key, value in inspection.spelled_out().to_dict().items():
+        lines = COMMENTS.get(key, "").splitlines()
+        text += "\n" + _comment([*lines, *notes.get(key, ())])
+        text += yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return "".join(f"# {printable(line)}\n" for line in lines)
+
+
+def write_recipe(inspection: Inspection, path: Path, force: bool = False) -> None:
+    """Write the recipe.
+
+    Parameters
+    ----------
+    inspection
+        What was found.
+    path
+        File to write.
+    force
+        Overwrite a file that is there.
+
+    Raises
+    ------
+    UsageError
+        The file is there already, or cannot be written.
+    """
+    try:
+        # "x" leaves no gap between looking and writing.
+        with open(path, "w" if force else "x", encoding="utf-8") as stream:
+            stream.write(recipe_text(inspection))
+    except FileExistsError:
+        raise UsageError(f"recipe {path} exists already; give --force to overwrite it") from None
+    except (OSError, UnicodeEncodeError) as exc:
+        raise UsageError(f"recipe {path} cannot be written: {exc}") from None
