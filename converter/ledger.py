@@ -108,6 +108,16 @@ class Ledger:
                     {"conversion": int, "name": str, "type": str, "before": str, "after": str},
                     foreign_keys=[("conversion", "conversions", "id")],
                 )
+                db["verifications"].create(
+                    {
+                        "conversion": int,
+                        "recipe": str,
+                        "fingerprint": str,
+                        "result": str,
+                        "recorded_utc": str,
+                    },
+                    foreign_keys=[("conversion", "conversions", "id")],
+                )
             return db
         except Exception as exc:
             raise Gen2to3Error(
@@ -166,6 +176,35 @@ class Ledger:
             }
             for name, type_, before, after in rows
         )
+
+    def add_verification(
+        self, conversion: int, recipe: Mapping[str, Any], fingerprint: str, result: Mapping[str, Any]
+    ) -> None:
+        """Record how the verification after a conversion went."""
+        self._open()["verifications"].insert(
+            {
+                "conversion": conversion,
+                "recipe": json.dumps(recipe),
+                "fingerprint": fingerprint,
+                "result": json.dumps(result),
+                "recorded_utc": _now(),
+            }
+        )
+
+    def verification(self, recipe: Mapping[str, Any], fingerprint: str) -> tuple[dict[str, Any], str] | None:
+        """Result and UTC time of the verification after the last conversion.
+
+        `None` if there is none, or if recipe or source were not the same.
+        """
+        if not self.exists:
+            return None
+        rows = self._open().query(
+            "select v.* from verifications v where v.conversion = (select max(id) from conversions)"
+        )
+        for row in rows:
+            if row["recipe"] == json.dumps(recipe) and row["fingerprint"] == fingerprint:
+                return json.loads(row["result"]), row["recorded_utc"]
+        return None
 
     def last_recipe(self) -> dict[str, Any] | None:
         """Recipe of the last ``convert``, `None` if there is none."""
