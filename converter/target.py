@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
+from lsst.resources import ResourcePath
 
 from .nouns import DataId, UsageError
 from .timespans import MAX_NS, MIN_NS, Span
@@ -83,6 +84,28 @@ class TargetState:
     associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
 
 
+def local_path(root: str) -> Path | None:
+    """The local path that is meant by a repository's name.
+
+    Parameters
+    ----------
+    root
+        Directory or configuration file, URI, or an alias of the Butler's
+        repository index.
+
+    Returns
+    -------
+    path
+        Absolute; `None` for a remote URI or an alias.
+    """
+    if "://" in root:
+        uri = ResourcePath(root)
+        return Path(uri.ospath) if uri.isLocal else None
+    if not os.path.lexists(root) and root in Butler.get_known_repos():
+        return None
+    return Path(root).absolute()
+
+
 def open_reading(root: str) -> Butler | None:
     """Open a Butler repository for reading.
 
@@ -102,9 +125,9 @@ def open_reading(root: str) -> Butler | None:
     UsageError
         There is something else, or a repository that cannot be opened.
     """
-    directory = Path(root)
-    if "://" not in root and root not in Butler.get_known_repos():
-        if not os.path.lexists(root) or (directory.is_dir() and not any(directory.iterdir())):
+    directory = local_path(root)
+    if directory is not None:
+        if not os.path.lexists(directory) or (directory.is_dir() and not any(directory.iterdir())):
             return None
         if not directory.is_file() and not (directory / "butler.yaml").exists():
             raise UsageError(

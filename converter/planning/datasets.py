@@ -36,6 +36,8 @@ class DatasetPlan:
         What is to be written.
     written, existing, certified
         Numbers of datasets per type.
+    present
+        ``(dataset type, RUN, data ID)`` of what the target has already.
     conflicts
         What would stop the Butler, one line each.
     decisions, rejects
@@ -49,6 +51,7 @@ class DatasetPlan:
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
+    present: list[tuple[str, str, DataId]] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -117,6 +120,7 @@ def plan_masters(
         used.add(dataset_type)
         if data_id in target.datasets.get((dataset_type, run), ()):
             plan.existing[dataset_type] += 1
+            plan.present.append((dataset_type, run, data_id))
         else:
             group = files[run, calibration.dimensions]
             group[master.path, calibration.formatter].append((dataset_type, data_id))
@@ -213,17 +217,26 @@ def plan_raws(
     good = _check_exposures(camera, records, observations, plan)
     entries: list[IngestFile] = []
     needed: dict[int, ExposureRecord] = {}
+    owner: dict[DataId, str] = {}
     for file in sorted(files, key=lambda f: (f.exposure, f.path)):
-        wanted = [DataId(detector=d, exposure=file.exposure) for d in file.detectors]
+        wanted = []
+        for data_id in (DataId(detector=d, exposure=file.exposure) for d in file.detectors):
+            other = owner.setdefault(data_id, file.path)
+            if other == file.path:
+                wanted.append(data_id)
+                continue
+            why = f"{data_id} is also in {other}; leave one of the two out with --exclude"
+            plan.rejects.append(Reject(file.path, why, file.path))
         missing = [d for d in wanted if d not in there]
         plan.existing[raw.dataset_type] += len(wanted) - len(missing)
+        plan.present += [(raw.dataset_type, run, d) for d in wanted if d in there]
         if not missing:
             continue
         if file.exposure in good:
             needed[file.exposure] = good[file.exposure]
         elif file.exposure not in target.exposures:
             if file.exposure in records:  # the exposure itself is a reject; its files follow it
-                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} was rejected"))
+                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} is rejected", file.path))
             continue
         by_formatter: dict[str, list[tuple[str, DataId]]] = defaultdict(list)
         for data_id in missing:
