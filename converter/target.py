@@ -99,7 +99,10 @@ def local_path(root: str) -> Path | None:
         Absolute; `None` for a remote URI or an alias.
     """
     if "://" in root:
-        uri = ResourcePath(root)
+        try:
+            uri = ResourcePath(root)
+        except NotImplementedError:  # a scheme that nothing here knows; opening it says so
+            return None
         return Path(uri.ospath) if uri.isLocal else None
     if not os.path.lexists(root) and root in Butler.get_known_repos():
         return None
