@@ -260,7 +260,7 @@ def load_instrument(path: Path) -> Instrument:
 class Camera:
     """Base class of all camera declarations.
 
-    Subclasses set the class attributes below; an instance carries no state.
+    Subclasses set the class attributes below; an instance carries nothing else.
     """
 
     name: ClassVar[str]
@@ -285,7 +285,7 @@ class Camera:
     calibrations: ClassVar[tuple[Calibration, ...]]
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
 
-    @property
+    @cached_property
     def instrument(self) -> Instrument:
         """Gen3 instrument, detectors and filters."""
         module = sys.modules[type(self).__module__]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from .convert import dataset_name
 from .ledger import FILE_NAME, Item, Ledger
 from .nouns import Gen2to3Error, StoppedError
 from .operations import Ingest, Operation
+from .planning.conversion import dataset_name
 from .planning.datasets import BATCH
 from .planning.plan import Plan
 from .progress import Progress, no_progress
@@ -28,18 +28,15 @@ def ledger_path(target: str, ledger: str | None) -> Path | None:
     return Path(target) / FILE_NAME if Path(target).is_dir() else None
 
 
-def require_writable(plan: Plan) -> None:
-    """Stop before anything is written where the plan or ``--strict`` asks for it.
-
-    Raises
-    ------
-    StoppedError
-        There are conflicts, or rejects and the recipe is strict.
-    """
+def why_not(plan: Plan) -> str:
+    """Why nothing of a plan may be written, ``""`` if it may."""
     if plan.conflicts:
-        raise StoppedError(f"{len(plan.conflicts)} conflicts, nothing was written")
+        number = len(plan.conflicts)
+        return f"{number} conflict{'s' if number > 1 else ''}, nothing was written"
     if plan.recipe.strict and plan.rejects:
-        raise StoppedError(f"--strict: {len(plan.rejects)} rejects, nothing was written")
+        number = len(plan.rejects)
+        return f"--strict: {number} reject{'s' if number > 1 else ''}, nothing was written"
+    return ""
 
 
 def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress = no_progress) -> int | None:
@@ -70,7 +67,8 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         The target refused a batch. Batches before it stay, and the same
         command goes on from there.
     """
-    require_writable(plan)
+    if reason := why_not(plan):
+        raise StoppedError(reason)
     if plan.is_empty:
         return None
     butler = open_target(target, create=True)

@@ -38,7 +38,7 @@ def formatter_class(name: str) -> type[FormatterV2]:
     ------
     Gen2to3Error
         The name has no module, or the Butler would record another one (it
-        drops the parts of a module name that begin with an underscore).
+        takes a class called like a Python builtin for that builtin).
     """
     if not _NAME.fullmatch(name):
         raise Gen2to3Error(f"formatter {name!r}: expected the full dotted name of a class")
@@ -53,7 +53,5 @@ def formatter_class(name: str) -> type[FormatterV2]:
     made = cast(type[FormatterV2], type(qualname, (FormatterV2,), namespace))
     recorded = get_full_type_name(made)
     if recorded != name:
-        raise Gen2to3Error(
-            f"formatter {name!r}: the Butler would record it as {recorded!r}; give the public name of the class"
-        )
+        raise Gen2to3Error(f"formatter {name!r}: the Butler would record it as {recorded!r}")
     return made

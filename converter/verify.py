@@ -30,9 +30,6 @@ from .same_file import FileIdentity
 from .target import open_reading
 from .timespans import DAY, Span, parse_time, to_tai
 
-LISTED = 10_000
-"""Disagreements and explanations are counted all, and listed up to here."""
-
 
 @dataclass
 class Verification:
@@ -49,7 +46,8 @@ class Verification:
     explained
         They differ, and a recorded decision (or reject) says why.
     disagree
-        They differ and nothing says why; with `disagreements` named.
+        They differ and nothing says why: exposure, detector, type and both
+        answers of each.
     gen2_none, gen2_ambiguous
         Where Gen2 had no unique answer: what Gen3 gives, ``gen3_none`` or
         ``gen3_one``.
@@ -57,6 +55,8 @@ class Verification:
         The same outcomes per calibration type.
     explanations
         How often which decision explained a difference.
+    recorded_utc
+        When it was recorded, if it is not of now.
     """
 
     observations: int = 0
@@ -64,11 +64,25 @@ class Verification:
     agree: int = 0
     explained: int = 0
     disagree: list[dict[str, Any]] = field(default_factory=list)
-    disagreements: int = 0
     gen2_none: Counter[str] = field(default_factory=Counter)
     gen2_ambiguous: Counter[str] = field(default_factory=Counter)
     by_type: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     explanations: Counter[str] = field(default_factory=Counter)
+    recorded_utc: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], recorded_utc: str) -> Verification:
+        """The outcome as it was recorded."""
+        return cls(
+            observations=data["observations"],
+            lookups=data["lookups"],
+            agree=data["agree"],
+            explained=data["explained"],
+            disagree=data["disagree"],
+            gen2_none=Counter(data["gen2_none"]),
+            gen2_ambiguous=Counter(data["gen2_ambiguous"]),
+            recorded_utc=recorded_utc,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The command line's JSON contract."""
@@ -148,6 +162,7 @@ class _Verifier:
             for change in decision.changes:
                 self.changes[decision.dataset_type].append((decision, change))
         self.left_out = ledger.left_out() if ledger is not None else {}
+        self.read: dict[str, Answers] = {}
         self.files = FileIdentity()
         self.result = Verification(observations=len(self.rows))
 
@@ -159,14 +174,21 @@ class _Verifier:
                 continue
             tables = (root.tables.get(c.lookup_table) for root in self.source.calibs)
             in_gen2 = any(table is not None and table.rows for table in tables)
-            in_gen3 = not read_is_empty(self.butler, self.instrument, c.dataset_type, self.collection)
-            if in_gen2 or in_gen3:
+            if in_gen2 or not self.answers(c.dataset_type).is_empty:
                 chosen.append(c)
         return chosen
 
+    def answers(self, dataset_type: str) -> Answers:
+        """All that Gen3 can answer for a type, read once."""
+        if dataset_type not in self.read:
+            self.read[dataset_type] = read_answers(
+                self.butler, self.instrument, dataset_type, self.collection
+            )
+        return self.read[dataset_type]
+
     def verify_type(self, calibration: Calibration) -> None:
         """Compare all observations for one calibration type."""
-        answers = read_answers(self.butler, self.instrument, calibration.dataset_type, self.collection)
+        answers = self.answers(calibration.dataset_type)
         roots = [root.for_lookup for root in self.source.calibs]
         lookup = Gen2Lookup(self.camera, calibration, self.source.raw_tables, roots)
         by_filter = "physical_filter" in calibration.dimensions
@@ -226,18 +248,16 @@ class _Verifier:
             result.explained += 1
             result.explanations[f"{calibration.dataset_type}: {why}"] += 1
             return "explained"
-        result.disagreements += 1
-        if len(result.disagree) < LISTED:
-            result.disagree.append(
-                {
-                    "exposure": row[self.camera.raw.exposure],
-                    "detector": data_id.detector,
-                    "type": calibration.dataset_type,
-                    "gen2": _describe_gen2(gen2),
-                    "gen3": "; ".join(f"{answers.paths.get(c.dataset_id, 'no file')} in {c}" for c in gen3)
-                    or "none",
-                }
-            )
+        result.disagree.append(
+            {
+                "exposure": row[self.camera.raw.exposure],
+                "detector": data_id.detector,
+                "type": calibration.dataset_type,
+                "gen2": _describe_gen2(gen2),
+                "gen3": "; ".join(f"{answers.paths.get(c.dataset_id, 'no file')} in {c}" for c in gen3)
+                or "none",
+            }
+        )
         return "disagree"
 
     def _explain(
@@ -265,11 +285,6 @@ class _Verifier:
             if any(change.explains(stamp, data_id, asked) for stamp in stamps):
                 return f"{decision.rule}: {decision.why}"
         return ""
-
-
-def read_is_empty(butler: Butler, instrument: str, dataset_type: str, collection: str) -> bool:
-    """Whether nothing of a type is certified."""
-    return read_answers(butler, instrument, dataset_type, collection).is_empty
 
 
 def _rows(source: Gen2Source, recipe: Recipe) -> Iterator[dict[str, Any]]:

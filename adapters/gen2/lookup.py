@@ -200,7 +200,7 @@ class _Query:
         self._range = [position.get(name.lower()) for name in _VALIDITY]
         self._kinds: list[set[int]] = [set() for _ in where]
         self._groups: dict[tuple[Any, ...], list[tuple[Any, Any, int]]] = {}
-        self._memo: dict[tuple[Any, ...], list[int]] = {}
+        self._memo: dict[tuple[Any, ...], tuple[list[tuple[Any, ...]], tuple[Candidate, ...]]] = {}
         self._texts_only = True
         compared = [position[name.lower()] for name in where]
         for number, row in enumerate(table.rows):
@@ -215,10 +215,6 @@ class _Query:
 
     def matching(self, bound: Sequence[Any], time: Any) -> list[int]:
         """Give the positions of the matching rows, in the table's order."""
-        asked = (*bound, time)
-        memo_key = (asked, _types(asked))
-        if memo_key in self._memo:
-            return self._memo[memo_key]
         forms = [_stored_forms(b, kinds) for b, kinds in zip(bound, self._kinds, strict=True)]
         rows = itertools.chain(*(self._groups.get(key, ()) for key in itertools.product(*forms)))
         if not self._between:
@@ -229,10 +225,16 @@ class _Query:
             found = [n for start, end, n in rows if _order(time, start) >= 0 >= _order(time, end)]
         else:
             found = []
-        found.sort()
-        if self._between:  # where no detector is compared, every detector asks this again
-            self._memo[memo_key] = found
-        return found
+        return sorted(found)
+
+    def select(self, bound: Sequence[Any], time: Any) -> tuple[list[tuple[Any, ...]], tuple[Candidate, ...]]:
+        """Give the distinct answers and the rows that they came from."""
+        # Where no detector is compared, every detector asks this again.
+        key = (*bound, time, _types((*bound, time)))
+        if key not in self._memo:
+            found = self.matching(bound, time)
+            self._memo[key] = self.distinct(found), tuple(map(self.candidate, found))
+        return self._memo[key]
 
     def distinct(self, matching: Iterable[int]) -> list[tuple[Any, ...]]:
         """Give the distinct selected values of some rows."""
@@ -377,9 +379,7 @@ class Gen2Lookup:
             if self._lookup.valid_range and self._time not in data_id:
                 raise _QueryError(f"the data ID has no {self._time} to look up the validity with")
             query = self._query(number, table, plan.need, plan.where)
-            matching = query.matching([data_id[k] for k in plan.where], data_id.get(self._time))
-            rows = query.distinct(matching)
-            candidates = tuple(map(query.candidate, matching))
+            rows, candidates = query.select([data_id[k] for k in plan.where], data_id.get(self._time))
         values = tuple(pair for row in rows for pair in zip(plan.need, row, strict=True))
         if len(rows) > 1:
             why = f"{len(rows)} answers in table {table} of {root.root}"

@@ -6,6 +6,7 @@ it into nouns.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,6 +79,17 @@ class Gen2Source:
     calibs: tuple[CalibSource, ...]
     rejects: tuple[Reject, ...]
     skips: tuple[Skip, ...]
+
+    def fingerprint(self) -> str:
+        """Path, size and modification time of the registries that were read."""
+        lines = []
+        for name in sorted({self.raw_registry, *(c.registry for c in self.calibs)} - {""}):
+            try:
+                status = os.stat(name)
+                lines.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+            except OSError:
+                lines.append(name)  # not a local file: a database
+        return "\n".join(lines)
 
 
 def why_not(entry: FileEntry) -> str:

@@ -93,7 +93,16 @@ class LsstCamera(Camera):
 
     translator_module = "adapters.lsst.translators"
     searches_for_calib = True
-    calibrations = (BIAS, DARK, FLAT, FRINGE, SKY, DEFECTS, LINEARIZER, QE_CURVE)
+    calibrations: ClassVar[tuple[Calibration, ...]] = (
+        BIAS,
+        DARK,
+        FLAT,
+        FRINGE,
+        SKY,
+        DEFECTS,
+        LINEARIZER,
+        QE_CURVE,
+    )
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = (HandOffRule("camera", WRITE_CAMERA),)
 
 
@@ -152,20 +161,12 @@ class LATISS(LsstCamera):
             template="flat/%(filter)s/%(calibDate)s/flat_%(filter)s-det%(detector)03d_%(calibDate)s.fits",
             lookup=_by_day_and_filter,
         ),
-        replace(
-            FRINGE,
-            template="fringe/%(filter)s/%(calibDate)s/fringe_%(filter)s-det%(detector)03d_%(calibDate)s.fits",
-            lookup=replace(_by_day_and_filter, table="flat"),
+        # Its policy changed bias, dark and flat only; the rest kept the family's
+        # template and columns (with raftName, which LATISS registries lack).
+        *(
+            replace(c, lookup=replace(c.lookup, time=OBSERVED))
+            for c in (FRINGE, SKY, DEFECTS, LINEARIZER, QE_CURVE)
         ),
-        replace(
-            SKY,
-            template="sky/%(calibDate)s/%(filter)s/sky-%(filter)s-det%(detector)03d_%(calibDate)s.fits",
-            lookup=_by_day_and_filter,
-        ),
-        # Only bias, dark and flat (and what goes with them) went by day; defects kept the family's column.
-        replace(DEFECTS, lookup=replace(PER_DETECTOR, time=OBSERVED)),
-        replace(LINEARIZER, lookup=replace(PER_DETECTOR, time=OBSERVED)),
-        QE_CURVE,
     )
 
 

@@ -7,17 +7,11 @@ from typing import Any
 
 import click
 
-from ..apply import apply, ledger_path, require_writable
-from ..convert import make_plan
-from ..nouns import StoppedError
-from ..planning.plan import Plan
-from ..verify import Verification
-from ..verify import verify as run_verify
+from ..convert import Outcome
+from ..convert import convert as run_conversion
 from .options import Settings, given_recipe, ledger_option, recipe_option, source_options, speaking
-from .printing import print_json, print_plan, print_verification, say
+from .printing import error, print_json, print_plan, print_verification, say
 from .progress import progress_for
-
-REJECTS, DISAGREE = 1, 4
 
 
 @click.command()
@@ -35,10 +29,8 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     exist yet.
     """
     settings: Settings = ctx.obj
-    planned = make_plan(given_recipe(ctx, root, recipe_file), repo, progress_for(settings))
-    _show(settings, planned)
-    require_writable(planned)
-    return REJECTS if planned.rejects else 0
+    recipe = given_recipe(ctx, root, recipe_file)
+    return _show(settings, run_conversion(recipe, repo, dry_run=True, progress=progress_for(settings)))
 
 
 @click.command()
@@ -68,40 +60,20 @@ def convert(
     has been added meanwhile, and goes on after an interruption.
     """
     settings: Settings = ctx.obj
-    progress = progress_for(settings)
-    planned = make_plan(given_recipe(ctx, root, recipe_file), repo, progress)
-    try:
-        require_writable(planned)
-    except StoppedError:
-        _show(settings, planned, {"verify": None})
-        raise
-    if dry_run:
-        _show(settings, planned, {"verify": None})
-        return REJECTS if planned.rejects else 0
-    conversion = apply(planned, repo, ledger, progress)
-    verification: Verification | None = None
+    recipe = given_recipe(ctx, root, recipe_file)
+    outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress_for(settings))
+    return _show(settings, outcome, written=not dry_run and not outcome.stopped)
+
+
+def _show(settings: Settings, outcome: Outcome, written: bool = False) -> int:
     if settings.json:
-        try:
-            if not no_verify:
-                verification = run_verify(repo, planned.recipe, ledger_path(repo, ledger), progress)
-        finally:
-            # What was written has to be told also when it could not be verified.
-            found = None if verification is None else verification.as_dict()
-            print_json(planned.as_dict(conversion) | {"verify": found})
+        print_json(outcome.as_dict())
     else:
-        print_plan(planned, settings, written=True, conversion=conversion)
-        if not no_verify:
-            verification = run_verify(repo, planned.recipe, ledger_path(repo, ledger), progress)
+        print_plan(outcome.plan, settings, written=written, conversion=outcome.conversion)
+        if outcome.verification is not None:
             if not settings.quiet:
                 say()
-            print_verification(verification, settings)
-    if verification is not None and verification.disagree:
-        return DISAGREE
-    return REJECTS if planned.rejects else 0
-
-
-def _show(settings: Settings, planned: Plan, further: dict[str, Any] | None = None) -> None:
-    if settings.json:
-        print_json(planned.as_dict() | (further or {}))
-    else:
-        print_plan(planned, settings)
+            print_verification(outcome.verification, settings)
+    if outcome.stopped:
+        error(outcome.stopped)
+    return outcome.exit_status

@@ -220,12 +220,11 @@ def print_verification(verification: Verification, settings: Settings) -> None:
             f"disagree  exposure {d['exposure']} detector {d['detector']} {d['type']}: "
             f"Gen2 {one_line(d['gen2'])}; Gen3 {one_line(d['gen3'])}"
         )
-    if result.disagreements > len(result.disagree):
-        say(f"disagree  ... and {result.disagreements - len(result.disagree)} more")
     if not settings.quiet:
+        when = f" at {result.recorded_utc}, unchanged since" if result.recorded_utc else ""
         say(
-            f"Verified: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
-            f"{result.agree} agree, {result.explained} explained, {plural(result.disagreements, 'disagreement')}."
+            f"Verified{when}: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
+            f"{result.agree} agree, {result.explained} explained, {plural(len(result.disagree), 'disagreement')}."
         )
 
 

@@ -48,6 +48,9 @@ class Plan:
         What the ledger will say of each source item.
     header_reads
         Raw files opened to read a header.
+    fingerprint
+        What the source's registries look like (path, size, time), to tell
+        whether a recorded verification is of this source.
     """
 
     camera: Camera
@@ -69,6 +72,7 @@ class Plan:
     certified: Counter[str] = field(default_factory=Counter)
     items: list[Item] = field(default_factory=list)
     header_reads: int = 0
+    fingerprint: str = ""
 
     def operations(self) -> Iterator[Operation]:
         """All operations that write, in order."""

@@ -231,6 +231,7 @@ class _TypePlanner:
                     Reject(
                         str(claim.provenance),
                         f"{span}; correct the registry or give the range in the recipe's validity list",
+                        master.path,
                     )
                 )
                 continue

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from lsst.daf.butler import Butler, CollectionType
+from sqlalchemy.exc import OperationalError
 
+from ..nouns import Gen2to3Error
 from ..operations import (
     Certify,
     Chain,
@@ -88,9 +91,12 @@ def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> Refere
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
                 define_chain(butler, chain)
-    except BaseException:
+    except BaseException as exc:
         # The registry's caches do not take part in the rollback.
-        butler.registry.refresh()
+        with suppress(Exception):
+            butler.registry.refresh()
+        if isinstance(exc, OperationalError):  # locked by another process, disk full
+            raise Gen2to3Error(f"the target's database cannot be written: {exc.orig}") from exc
         raise
     return references
 

@@ -45,6 +45,8 @@ def certify(butler: Butler, operations: Sequence[Certify], references: Reference
         wanted.setdefault(key, set()).update(operation.datasets)
     for (dataset_type, instrument), datasets in wanted.items():
         refs.resolve(dataset_type, instrument, datasets)
+    # Never inside Registry.caching_context(): the search for overlaps then
+    # trusts a summary from before the first range of a type, and finds none.
     for (collection, dataset_type, span), group in groups.items():
         members: list[DatasetRef] = [
             refs.get(dataset_type, run, instrument, data_id) for (instrument, data_id), run in group.items()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lsst.daf.butler import ButlerUserError, Timespan
-from lsst.daf.butler.registry import ConflictingDefinitionError
+from lsst.daf.butler.registry import RegistryError
 from sqlalchemy.exc import IntegrityError
 
 from ..nouns import Gen2to3Error
@@ -33,7 +33,7 @@ def butler_errors(doing: str) -> Iterator[None]:
         raise Gen2to3Error(f"{doing}: the target refuses it: {exc.orig}") from exc
     except (
         ButlerUserError,
-        ConflictingDefinitionError,
+        RegistryError,
         LookupError,
         NotImplementedError,
         OSError,
@@ -73,11 +73,7 @@ def first_difference(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
         old = existing.get(name)
         if old == value:
             continue
-        if isinstance(old, float) and isinstance(value, (int, float)) and _is_close(old, value):
+        if isinstance(old, float) and isinstance(value, float) and math.isclose(old, value, abs_tol=1e-9):
             continue
         return name, old, value
     return None
-
-
-def _is_close(old: float, new: float) -> bool:
-    return math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-9) or (math.isnan(old) and math.isnan(new))

@@ -55,9 +55,7 @@ def register(butler: Butler, wanted: dict[str, CollectionType]) -> None:
     """Register collections of any type that the target lacks."""
     if not wanted:
         return
-    there: dict[str, CollectionType] = {}
-    for type_ in CollectionType.all():
-        there.update(dict.fromkeys(butler.collections.query("*", collection_types=type_), type_))
+    there = {info.name: info.type for info in butler.collections.query_info("*")}
     for name, type_ in wanted.items():
         existing = there.get(name)
         if existing is None:

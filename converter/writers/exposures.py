@@ -105,13 +105,15 @@ def _check_observation_ids(exposures: Mapping[int, Row]) -> None:
 def _existing(
     butler: Butler, element: str, key: str, instrument: str, rows: Mapping[Any, Row]
 ) -> dict[Any, Row]:
-    """Records of the target by key: one query for the range that the rows span.
+    """Records of the target by key, by one query.
 
-    A range, because a list of ids would be a long one; comparing with what
-    lies between costs little.
+    Ids are asked for by their range, because a list would be a long one and
+    comparing with what lies between costs little. Names are not: how texts
+    sort is up to the database.
     """
-    bounds = {"low": min(rows), "high": max(rows)}
-    where = f"{element} >= low AND {element} <= high"
+    where, bounds = "", {}
+    if key == "id":
+        where, bounds = f"{element} >= low AND {element} <= high", {"low": min(rows), "high": max(rows)}
     records = butler.query_dimension_records(
         element, where=where, bind=bounds, instrument=instrument, limit=None, explain=False
     )

@@ -63,15 +63,19 @@ class References:
                 group = wanted.setdefault(dimensions, {})
                 group[_coordinate(dimensions, instrument, data_id, name)] = data_id
         for dimensions, coordinates in wanted.items():
-            with self._butler.query() as query:
-                found = query.join_data_coordinates(coordinates).data_ids(dimensions)
-                for coordinate in found.with_dimension_records():
-                    data_id = coordinates.pop(coordinate)
-                    self._coordinates[dimensions, instrument, data_id] = coordinate
+            try:
+                with self._butler.query() as query:
+                    found = query.join_data_coordinates(coordinates).data_ids(dimensions)
+                    for coordinate in found.with_dimension_records():
+                        data_id = coordinates.pop(coordinate)
+                        self._coordinates[dimensions, instrument, data_id] = coordinate
+            except LookupError as exc:
+                # Some elements are looked up in a cache, others are joined.
+                raise Gen2to3Error(f"the target lacks dimension records: {exc}") from exc
             if coordinates:
                 example = next(iter(coordinates.values()))
                 raise Gen2to3Error(
-                    f"the target has no dimension records for {len(coordinates)} data IDs of {instrument}, "
+                    f"the target lacks dimension records for {len(coordinates)} data IDs of {instrument}, "
                     f"such as {example}"
                 )
 

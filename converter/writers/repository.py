@@ -48,7 +48,10 @@ def open_target(root: str, create: bool) -> Butler:
 def _local_directory(root: str) -> Path | None:
     """The path that is meant, `None` for a remote URI or an alias."""
     if "://" in root:
-        uri = ResourcePath(root)
+        try:
+            uri = ResourcePath(root)
+        except (NotImplementedError, ImportError, ValueError) as exc:
+            raise UsageError(f"{root}: cannot be opened as a Butler repository: {exc}") from exc
         return Path(uri.ospath) if uri.isLocal else None
     if not Path(root).exists() and root in Butler.get_known_repos():
         return None

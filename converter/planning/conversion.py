@@ -1,0 +1,220 @@
+"""The plan of a conversion: from a Gen2 root and the state of the target to operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from adapters.headers import HeaderJob, read_exposures
+
+from .. import names
+from ..gather import Gathered, check_files, gather
+from ..ledger import Item
+from ..nouns import ExposureRecord, Master, MasterKey, RawFile, Reject
+from ..operations import HandOff, InsertExposures
+from ..progress import Progress, no_progress
+from ..recipe import Recipe
+from ..target import TargetState, open_reading, read_target
+from .collections import plan_collections
+from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
+from .instrument import plan_instrument
+from .plan import Plan
+from .validity import Validity, exposure_times, plan_validity
+
+
+def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
+    """Do everything but write.
+
+    Parameters
+    ----------
+    recipe
+        All choices.
+    target
+        Butler repository, which need not exist yet.
+    progress
+        Shows what takes long.
+
+    Returns
+    -------
+    plan
+        With all conflicts that the Butler would raise.
+
+    Raises
+    ------
+    UsageError
+        The root is no Gen2 root, its camera is not supported, or the target
+        exists and is no Butler repository.
+    """
+    butler = open_reading(target)
+    gathered = gather(recipe)
+    camera = gathered.source.camera
+    instrument = camera.instrument.name
+    dataset_types = {camera.raw.dataset_type, *(c.dataset_type for c in camera.calibrations), "camera"}
+    state = read_target(butler, instrument, dataset_types)
+    plan = Plan(camera, recipe, fingerprint=gathered.source.fingerprint())
+    plan.rejects += gathered.rejects
+    plan.skips += gathered.skips
+    plan.instrument, conflicts, decisions = plan_instrument(
+        camera.instrument, state, recipe.update_instrument
+    )
+    plan.conflicts += conflicts
+    plan.decisions += decisions
+
+    raws, records = _plan_raws(gathered, state, plan, progress)
+    timespans = {
+        number: (exposure.begin_ns, exposure.end_ns)
+        for number, exposure in state.exposures.items()
+        if exposure.begin_ns is not None and exposure.end_ns is not None
+    }
+    timespans |= {r.exposure["id"]: (r.begin_ns, r.end_ns) for r in records}
+    masters, validity = _plan_masters(gathered, state, plan, timespans)
+    for part in (masters, raws):
+        plan.types += part.types
+        plan.conflicts += part.conflicts
+        plan.decisions += part.decisions
+        plan.rejects += part.rejects
+        plan.written += part.written
+        plan.existing += part.existing
+        plan.certified += part.certified
+    plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
+    plan.ingests = [*raws.ingests, *masters.ingests]
+    plan.certifies = masters.certifies
+    plan.collections, plan.chains, conflicts = plan_collections(
+        instrument,
+        recipe.label,
+        [*raws.runs, *masters.runs],
+        with_calibs=bool(masters.written or masters.existing),
+        with_raws=bool(raws.written or raws.existing),
+        target=state,
+    )
+    plan.conflicts += conflicts
+    plan.hand_offs = _hand_offs(gathered, recipe, target, state, bool(masters.written or masters.existing))
+    plan.items = [
+        *_master_items(instrument, recipe.label, gathered.masters, validity),
+        *_raw_items(instrument, gathered.raws.files),
+    ]
+    return plan
+
+
+def _plan_raws(
+    gathered: Gathered, state: TargetState, plan: Plan, progress: Progress
+) -> tuple[DatasetPlan, list[ExposureRecord]]:
+    """Check new raw files, read one header per new exposure, plan the rest."""
+    camera = gathered.source.camera
+    there = state.datasets.get((camera.raw.dataset_type, names.raw_run(camera.instrument.name)), set())
+    known = {(d.exposure, d.detector) for d in there}
+    files = gathered.raws.files
+    new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
+    bad = check_files((f.path for f in new), plan.recipe.workers)
+    by_exposure: dict[int, list[str]] = {}
+    for file in new:
+        if file.path not in bad and file.exposure not in state.exposures:
+            by_exposure.setdefault(file.exposure, []).append(file.path)
+    jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
+    records: dict[int, ExposureRecord] = {}
+    for result in progress(read_exposures(jobs, camera, plan.recipe.workers), "headers", len(jobs)):
+        plan.header_reads += result.reads
+        for reject in result.rejects:
+            bad.setdefault(reject.item, reject.reason)
+        if result.record is not None:
+            records[result.exposure] = result.record
+    plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
+    good = [f for f in files if f.path not in bad]
+    return plan_raws(camera, good, gathered.raws.observations, records, state)
+
+
+def _plan_masters(
+    gathered: Gathered, state: TargetState, plan: Plan, timespans: Mapping[int, tuple[int, int]]
+) -> tuple[DatasetPlan, Validity]:
+    """Decide validity, check new master files, plan the rest."""
+    camera, recipe = gathered.source.camera, plan.recipe
+    times = exposure_times(camera, gathered.raws.observations, timespans)
+
+    def exists(key: MasterKey) -> bool:
+        run = names.calibration_run(camera.instrument.name, recipe.label, key.stamp)
+        return key.data_id in state.datasets.get((key.dataset_type, run), ())
+
+    bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
+    plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
+    masters = {key: m for key, m in gathered.masters.items() if m.path not in bad}
+    claims = [c for c in gathered.claims if c.master in masters]
+    validity = plan_validity(camera, recipe, masters, claims, gathered.boundaries, times)
+    plan.decisions += validity.decisions
+    plan.rejects += validity.rejects
+    plan.conflicts += validity.conflicts
+    kept = [m for key, m in masters.items() if key not in validity.refused]
+    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity
+
+
+def _hand_offs(
+    gathered: Gathered, recipe: Recipe, target: str, state: TargetState, with_calibs: bool
+) -> list[HandOff]:
+    """What the stack has to write: always the camera, the rest where Gen2 had files."""
+    camera = gathered.source.camera
+    collection = names.calibration_collection(camera.instrument.name, recipe.label)
+    calib = gathered.source.calibs[0].root if gathered.source.calibs else gathered.source.root.root
+    result = []
+    for rule in camera.hand_offs:
+        files = gathered.hand_offs.get(rule, [])
+        if rule.pattern and not files:
+            continue
+        if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
+            continue
+        command = rule.command.format(
+            repo=target,
+            instrument=camera.instrument.name,
+            class_name=camera.instrument.record["class_name"],
+            collection=collection,
+            labels=f", {recipe.label!r}" if recipe.label else "",
+            calib=calib,
+        )
+        why = f"{len(files)} files, such as {files[0]}" if files else "every instrument needs it for ISR"
+        result.append(HandOff(rule.dataset_type, command, why))
+    return result
+
+
+def _master_items(
+    instrument: str, label: str, masters: Mapping[MasterKey, Master], validity: Validity
+) -> Iterable[Item]:
+    for key, master in masters.items():
+        if key not in validity.refused:
+            text = dict(master.provenance.text)
+            yield Item(
+                source=master.provenance.source,
+                key=f"{master.provenance.table} {master.provenance.row}" if master.provenance.table else "",
+                file=master.path,
+                size=master.size,
+                mtime_ns=master.mtime_ns,
+                sha256=None,
+                dataset_id=None,
+                dataset=dataset_name(
+                    key.dataset_type, names.calibration_run(instrument, label, key.stamp), str(key.data_id)
+                ),
+                validity=f"{text.get('validStart', '')} .. {text.get('validEnd', '')}"
+                f" -> {', '.join(map(str, validity.spans.get(key, ()))) or 'none'}",
+                state="done",
+                reason="",
+            )
+
+
+def _raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
+    run = names.raw_run(instrument)
+    for file in files:
+        for detector in file.detectors:
+            yield Item(
+                source=file.provenance.source,
+                key=f"{file.provenance.table} {file.provenance.row}",
+                file=file.path,
+                size=file.size,
+                mtime_ns=file.mtime_ns,
+                sha256=None,
+                dataset_id=None,
+                dataset=dataset_name("raw", run, f"detector={detector} exposure={file.exposure}"),
+                validity="",
+                state="done",
+                reason="",
+            )
+
+
+def dataset_name(dataset_type: str, run: str, data_id: str) -> str:
+    """How the ledger names a dataset."""
+    return f"{dataset_type} {run} {data_id}"
