@@ -57,7 +57,7 @@ def gather(recipe: Recipe) -> Gathered:
     """
     source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside)
     if recipe.wants(source.camera.raw.dataset_type):
-        raws = read_raws(source, recipe.visits, recipe.excludes)
+        raws = read_raws(source, recipe.wanted_visits, recipe.excludes)
     else:
         raws = Raws(skips=[Skip(f"{source.raw_registry}: raws", "left out by --types")])
     result = Gathered(source, raws, rejects=[*source.rejects], skips=[*source.skips])

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,11 @@ class Recipe:
             raise UsageError(f"label {self.label!r} must neither begin nor end with a slash")
         if self.workers < 1:
             raise UsageError(f"workers {self.workers} must be at least 1")
+
+    @cached_property
+    def wanted_visits(self) -> frozenset[int]:
+        """``visits`` to look up: a range of them may be long."""
+        return frozenset(self.visits)
 
     def wants(self, dataset_type: str) -> bool:
         """Whether a dataset type is to be converted."""

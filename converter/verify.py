@@ -293,7 +293,7 @@ def _rows(source: Gen2Source, recipe: Recipe) -> Iterator[dict[str, Any]]:
     for values in table.rows if table is not None else ():
         assert table is not None
         row = dict(zip(table.columns, values, strict=True))
-        if not recipe.visits or row[raw.exposure] in recipe.visits:
+        if not recipe.visits or row[raw.exposure] in recipe.wanted_visits:
             yield row
 
 
