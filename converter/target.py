@@ -60,6 +60,10 @@ class TargetState:
         Records by id and by name, without the instrument.
     exposures
         By exposure id.
+    observations
+        Exposure id by observation id (``obs_id``).
+    days
+        Timespan of every observing day, TAI nanoseconds, `None` if it has none.
     dataset_types
         Those asked for that are registered.
     collections
@@ -77,6 +81,8 @@ class TargetState:
     detectors: Mapping[int, Record] = field(default_factory=dict)
     filters: Mapping[str, Record] = field(default_factory=dict)
     exposures: Mapping[int, TargetExposure] = field(default_factory=dict)
+    observations: Mapping[str, int] = field(default_factory=dict)
+    days: Mapping[int, tuple[int, int] | None] = field(default_factory=dict)
     dataset_types: Mapping[str, TargetDatasetType] = field(default_factory=dict)
     collections: Mapping[str, str] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -171,6 +177,7 @@ def read_target(
             names[info.type].append(info.name)
     types = list(butler.registry.queryDatasetTypes(list(dataset_types), missing=[])) if dataset_types else []
     instruments = _records(butler, "instrument", instrument)
+    exposures = _records(butler, "exposure", instrument)
     datasets: dict[tuple[str, str], set[DataId]] = {}
     associations: dict[tuple[str, str], list[Association]] = {}
     for dataset_type in types if instruments else ():
@@ -185,7 +192,9 @@ def read_target(
         instrument=instruments[0] if instruments else None,
         detectors={record["id"]: record for record in _records(butler, "detector", instrument)},
         filters={record["name"]: record for record in _records(butler, "physical_filter", instrument)},
-        exposures={record["id"]: _exposure(record) for record in _records(butler, "exposure", instrument)},
+        exposures={record["id"]: _exposure(record) for record in exposures},
+        observations={record["obs_id"]: record["id"] for record in exposures},
+        days=_days(butler, instrument),
         dataset_types={
             t.name: TargetDatasetType(tuple(t.dimensions.required), t.storageClass_name, t.isCalibration())
             for t in types
@@ -206,6 +215,15 @@ def _exposure(record: Record) -> TargetExposure:
     timespan = record["timespan"]
     begin, end = (None, None) if timespan is None else timespan.nsec
     return TargetExposure(begin, end, record["physical_filter"])
+
+
+def _days(butler: Butler, instrument: str) -> dict[int, tuple[int, int] | None]:
+    if "day_obs" not in butler.dimensions:  # a universe from before 2024
+        return {}
+    return {
+        record["id"]: None if record["timespan"] is None else record["timespan"].nsec
+        for record in _records(butler, "day_obs", instrument)
+    }
 
 
 def _is_readable(dataset_type: DatasetType) -> bool:

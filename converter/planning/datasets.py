@@ -14,7 +14,7 @@ from ..decisions import Decision
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, Observation, RawFile, Reject
 from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType
 from ..target import TargetState
-from ..timespans import Span
+from ..timespans import Span, day_timespan
 
 T = TypeVar("T")
 
@@ -214,7 +214,7 @@ def plan_raws(
     raw, instrument = camera.raw, camera.instrument.name
     run = names.raw_run(instrument)
     there = target.datasets.get((raw.dataset_type, run), ())
-    good = _check_exposures(camera, records, observations, plan)
+    good = _check_exposures(camera, records, observations, target, plan)
     entries: list[IngestFile] = []
     needed: dict[int, ExposureRecord] = {}
     owner: dict[DataId, str] = {}
@@ -265,12 +265,13 @@ def _check_exposures(
     camera: Camera,
     records: Mapping[int, ExposureRecord],
     observations: Iterable[Observation],
+    target: TargetState,
     plan: DatasetPlan,
 ) -> dict[int, ExposureRecord]:
-    """Exposure records that agree with the registry and the instrument."""
+    """Exposure records that agree with the registry, the instrument and the target."""
     filters = {f.name for f in camera.instrument.filters}
     registered = {o.exposure: o.physical_filter for o in observations}
-    names_seen: dict[str, int] = {}
+    names_seen = dict(target.observations)
     good: dict[int, ExposureRecord] = {}
     for exposure, record in sorted(records.items()):
         fields = record.exposure
@@ -289,11 +290,11 @@ def _check_exposures(
                 f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
             )
         else:
-            problem = ""
-            good[exposure] = record
+            problem = _clashing_day(record, target)
         if problem:
             plan.rejects.append(Reject(item, problem))
             continue
+        good[exposure] = record
         for warning in record.warnings:
             plan.decisions.append(Decision("header", item, "", "", warning, camera.raw.dataset_type))
         said = registered.get(exposure)
@@ -309,3 +310,18 @@ def _check_exposures(
                 )
             )
     return good
+
+
+def _clashing_day(record: ExposureRecord, target: TargetState) -> str:
+    """Why the exposure's observing day cannot be the target's, ``""`` if it can."""
+    day = record.exposure["day_obs"]
+    if day not in target.days:
+        return ""
+    wanted = day_timespan(day, record.day_obs_offset_s)
+    if wanted == target.days[day]:
+        return ""
+    found = target.days[day]
+    return (
+        f"observing day {day} is {Span(*found) if found else 'without a timespan'} in the repository, "
+        f"{Span(*wanted) if wanted else 'without one'} by the header; the repository was made with another offset"
+    )
