@@ -7,6 +7,7 @@ from typing import Any
 
 from .apply import apply, ledger_path, why_not
 from .ledger import Ledger
+from .nouns import StoppedError
 from .planning.conversion import make_plan
 from .planning.plan import Plan
 from .progress import Progress, no_progress
@@ -28,18 +29,22 @@ class Outcome:
         Comparison with Gen2, `None` if it was not made.
     stopped
         Why nothing was written although there was something to write.
+    failure
+        What the verification failed with. What was written has to be told all
+        the same, so it is for the caller to raise.
     """
 
     plan: Plan
     conversion: int | None = None
     verification: Verification | None = None
     stopped: str = ""
+    failure: Exception | None = None
 
     @property
     def exit_status(self) -> int:
         """Exit status of the command line's contract."""
         if self.stopped:
-            return 3
+            return StoppedError.exit_status
         if self.verification is not None and self.verification.disagree:
             return 4
         return 1 if self.plan.rejects else 0
@@ -98,7 +103,10 @@ def convert(
         recorded = book.verification(recipe.to_dict(), plan.fingerprint)
         if recorded is not None:
             return Outcome(plan, None, Verification.from_dict(*recorded))
-    verification = verify(target, recipe, path, progress)
+    try:
+        verification = verify(target, recipe, path, progress)
+    except Exception as exc:
+        return Outcome(plan, conversion, failure=exc)
     if conversion is not None and book is not None:
         book.add_verification(conversion, recipe.to_dict(), plan.fingerprint, verification.as_dict())
     return Outcome(plan, conversion, verification)

@@ -30,7 +30,8 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     """
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
-    return _show(settings, run_conversion(recipe, repo, dry_run=True, progress=progress_for(settings)))
+    outcome = run_conversion(recipe, repo, dry_run=True, progress=progress_for(settings))
+    return _show(settings, outcome, verifies=False)
 
 
 @click.command()
@@ -62,18 +63,20 @@ def convert(
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
     outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress_for(settings))
-    return _show(settings, outcome, written=not dry_run and not outcome.stopped)
+    return _show(settings, outcome, verifies=True, written=not dry_run and not outcome.stopped)
 
 
-def _show(settings: Settings, outcome: Outcome, written: bool = False) -> int:
+def _show(settings: Settings, outcome: Outcome, verifies: bool, written: bool = False) -> int:
     if settings.json:
-        print_json(outcome.as_dict())
+        print_json(outcome.as_dict() if verifies else outcome.plan.as_dict())
     else:
         print_plan(outcome.plan, settings, written=written, conversion=outcome.conversion)
         if outcome.verification is not None:
             if not settings.quiet:
                 say()
             print_verification(outcome.verification, settings)
+    if outcome.failure is not None:
+        raise outcome.failure
     if outcome.stopped:
         error(outcome.stopped)
     return outcome.exit_status

@@ -253,7 +253,7 @@ def broken_plan(monkeypatch):
         def raise_it(*args):
             raise error
 
-        monkeypatch.setattr(importlib.import_module("converter.cli.convert"), "make_plan", raise_it)
+        monkeypatch.setattr(importlib.import_module("converter.convert"), "make_plan", raise_it)
 
     return set_error
 
@@ -279,7 +279,7 @@ def test_written_is_told_when_verify_fails(run, good, tmp_path, monkeypatch):
     def fail(*args):
         raise RuntimeError("lost the connection")
 
-    monkeypatch.setattr(importlib.import_module("converter.cli.convert"), "run_verify", fail)
+    monkeypatch.setattr(importlib.import_module("converter.convert"), "verify", fail)
     result = run("convert", "--json", good.root, tmp_path / "repo")
     assert result.exit_code == 1
     data = json.loads(result.stdout)
