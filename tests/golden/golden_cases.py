@@ -157,7 +157,7 @@ def associations(butler: Butler, name: str, collection: str) -> list[tuple[Any, 
 def dataset_types(butler: Butler) -> dict[str, tuple[str, frozenset[str], bool]]:
     """Storage class, names of the required dimensions, and whether it is a calibration."""
     return {
-        t.name: (t.storageClass_name, frozenset(t.dimensions.required.names), t.isCalibration())
+        t.name: (t.storageClass_name, frozenset(t.dimensions.required), t.isCalibration())
         for t in butler.registry.queryDatasetTypes()
     }
 
