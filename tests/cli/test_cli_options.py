@@ -137,6 +137,9 @@ def test_missing_recipe(run, good, tmp_path):
         ("--transfer", "teleport", "'teleport'"),
         ("--workers", "0", "0"),
         ("--label", "/a", "slash"),
+        ("--types", "bais", "'bais'"),
+        ("--overlaps", "bais=fail", "'bais'"),
+        ("--reading", "raw=half-open", "'raw'"),
     ],
 )
 def test_bad_option(run, good, tmp_path, option, value, message):
