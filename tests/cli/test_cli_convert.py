@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import error_line, lookups, run_process
 from lsst.daf.butler import Butler, Timespan
 
 from converter.ledger import FILE_NAME, Ledger
 from fixtures.hsc import HscSpec, make_hsc
+
+from .conftest import error_line, lookups, run_process
 
 KEYS = {"conversion", "operations", "written", "existing", "certified", "rejected", "skipped"} | {
     "decisions",
