@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 from .ledger import FILE_NAME, Item, Ledger
-from .nouns import Gen2to3Error, StoppedError
+from .nouns import StoppedError, UsageError
 from .operations import Ingest, Operation
 from .planning.conversion import dataset_name
 from .planning.datasets import BATCH
 from .planning.plan import Plan
 from .progress import Progress, no_progress
+from .target import local_path
 from .writers.batch import execute
 from .writers.references import References
 from .writers.repository import open_target
@@ -22,10 +25,16 @@ DISTRIBUTIONS = ("gen2to3", "lsst-daf-butler", "astro-metadata-translator", "ast
 
 
 def ledger_path(target: str, ledger: str | None) -> Path | None:
-    """Where the ledger is: given, or in the root of a local repository."""
+    """Where the ledger is: given, or in the root of a local repository.
+
+    `None` for a repository that is not local and no ledger given.
+    """
     if ledger:
         return Path(ledger)
-    return Path(target) / FILE_NAME if Path(target).is_dir() else None
+    root = local_path(target)
+    if root is None:
+        return None
+    return (root.parent if root.is_file() else root) / FILE_NAME
 
 
 def why_not(plan: Plan) -> str:
@@ -57,25 +66,28 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     -------
     conversion
         Number of the conversion in the ledger, `None` if there was nothing to
-        write.
+        write. A ledger that lacks datasets of the target gets them.
 
     Raises
     ------
     StoppedError
         The plan may not be carried out.
+    UsageError
+        The target is not local and no ledger was named.
     Gen2to3Error
         The target refused a batch. Batches before it stay, and the same
         command goes on from there.
     """
     if reason := why_not(plan):
         raise StoppedError(reason)
-    if plan.is_empty:
-        return None
-    butler = open_target(target, create=True)
     path = ledger_path(target, ledger)
     if path is None:
-        raise Gen2to3Error(f"{target} is no local directory; say with --ledger where the ledger is to be")
+        raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")
     book = Ledger(path)
+    unknown = _unknown(plan, book)
+    if plan.is_empty and not unknown:
+        return None
+    butler = open_target(target, create=True)
     conversion = book.begin("convert", plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)
     book.add_collections(
@@ -83,14 +95,23 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         [(c.name, c.type, None, None) for c in plan.collections]
         + [(c.name, "CHAINED", c.before, c.children) for c in plan.chains],
     )
-    book.add_items(conversion, _others(plan))
-    planned = {item.dataset: item for item in plan.items}
+    book.add_items(conversion, chain(_others(plan), unknown))
     todo = list(batches(plan))
     for batch in progress(todo, "batches", len(todo)):
         references = execute(butler, batch, plan.recipe.transfer)
-        book.add_items(conversion, _done(batch, references, planned))
+        book.add_items(conversion, _done(batch, references, plan.items))
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion
+
+
+def _unknown(plan: Plan, book: Ledger) -> list[Item]:
+    """Datasets that the target has and the ledger does not know: it was lost, or did not come to write."""
+    known = book.datasets()
+    return [
+        replace(plan.items[name], reason="found in the repository")
+        for name in plan.present
+        if name not in known
+    ]
 
 
 def versions() -> Mapping[str, str]:
@@ -131,8 +152,8 @@ def _done(batch: Iterable[Operation], references: References, planned: Mapping[s
         for file in operation.files:
             for dataset_type, data_id in file.datasets:
                 ref = references.get(dataset_type, operation.run, operation.instrument, data_id)
-                item = planned[dataset_name(dataset_type, operation.run, str(data_id))]
-                yield item.with_id(str(ref.id))
+                item = planned[dataset_name(dataset_type, operation.run, data_id)]
+                yield replace(item, dataset_id=str(ref.id))
 
 
 def _others(plan: Plan) -> Iterator[Item]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,6 @@ class Item:
     validity: str
     state: str
     reason: str
-
-    def with_id(self, dataset_id: str) -> Item:
-        """The same item with the id of its dataset."""
-        return replace(self, dataset_id=dataset_id)
 
 
 class Ledger:
@@ -214,6 +210,13 @@ class Ledger:
             "select recipe from conversions where command = 'convert' order by id desc limit 1"
         )
         return next((json.loads(row["recipe"]) for row in rows), None)
+
+    def datasets(self) -> set[str]:
+        """Names of all datasets that were recorded as written or found."""
+        if not self.exists:
+            return set()
+        rows = self._open().execute("select dataset from items where state = 'done'")
+        return {row[0] for row in rows}
 
     def decisions(self) -> list[Decision]:
         """All decisions ever recorded."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
+from lsst.resources import ResourcePath
 
 from .nouns import DataId, UsageError
 from .timespans import MAX_NS, MIN_NS, Span
@@ -59,6 +60,10 @@ class TargetState:
         Records by id and by name, without the instrument.
     exposures
         By exposure id.
+    observations
+        Exposure id by observation id (``obs_id``).
+    days
+        Timespan of every observing day, TAI nanoseconds, `None` if it has none.
     dataset_types
         Those asked for that are registered.
     collections
@@ -76,11 +81,38 @@ class TargetState:
     detectors: Mapping[int, Record] = field(default_factory=dict)
     filters: Mapping[str, Record] = field(default_factory=dict)
     exposures: Mapping[int, TargetExposure] = field(default_factory=dict)
+    observations: Mapping[str, int] = field(default_factory=dict)
+    days: Mapping[int, tuple[int, int] | None] = field(default_factory=dict)
     dataset_types: Mapping[str, TargetDatasetType] = field(default_factory=dict)
     collections: Mapping[str, str] = field(default_factory=dict)
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     datasets: Mapping[tuple[str, str], set[DataId]] = field(default_factory=dict)
     associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
+
+
+def local_path(root: str) -> Path | None:
+    """The local path that is meant by a repository's name.
+
+    Parameters
+    ----------
+    root
+        Directory or configuration file, URI, or an alias of the Butler's
+        repository index.
+
+    Returns
+    -------
+    path
+        Absolute; `None` for a remote URI or an alias.
+    """
+    if "://" in root:
+        try:
+            uri = ResourcePath(root)
+        except NotImplementedError:  # a scheme that nothing here knows; opening it says so
+            return None
+        return Path(uri.ospath) if uri.isLocal else None
+    if not os.path.lexists(root) and root in Butler.get_known_repos():
+        return None
+    return Path(root).absolute()
 
 
 def open_reading(root: str) -> Butler | None:
@@ -102,9 +134,9 @@ def open_reading(root: str) -> Butler | None:
     UsageError
         There is something else, or a repository that cannot be opened.
     """
-    directory = Path(root)
-    if "://" not in root and root not in Butler.get_known_repos():
-        if not os.path.lexists(root) or (directory.is_dir() and not any(directory.iterdir())):
+    directory = local_path(root)
+    if directory is not None:
+        if not os.path.lexists(directory) or (directory.is_dir() and not any(directory.iterdir())):
             return None
         if not directory.is_file() and not (directory / "butler.yaml").exists():
             raise UsageError(
@@ -145,6 +177,7 @@ def read_target(
             names[info.type].append(info.name)
     types = list(butler.registry.queryDatasetTypes(list(dataset_types), missing=[])) if dataset_types else []
     instruments = _records(butler, "instrument", instrument)
+    exposures = _records(butler, "exposure", instrument)
     datasets: dict[tuple[str, str], set[DataId]] = {}
     associations: dict[tuple[str, str], list[Association]] = {}
     for dataset_type in types if instruments else ():
@@ -159,7 +192,9 @@ def read_target(
         instrument=instruments[0] if instruments else None,
         detectors={record["id"]: record for record in _records(butler, "detector", instrument)},
         filters={record["name"]: record for record in _records(butler, "physical_filter", instrument)},
-        exposures={record["id"]: _exposure(record) for record in _records(butler, "exposure", instrument)},
+        exposures={record["id"]: _exposure(record) for record in exposures},
+        observations={record["obs_id"]: record["id"] for record in exposures},
+        days=_days(butler, instrument),
         dataset_types={
             t.name: TargetDatasetType(tuple(t.dimensions.required), t.storageClass_name, t.isCalibration())
             for t in types
@@ -180,6 +215,15 @@ def _exposure(record: Record) -> TargetExposure:
     timespan = record["timespan"]
     begin, end = (None, None) if timespan is None else timespan.nsec
     return TargetExposure(begin, end, record["physical_filter"])
+
+
+def _days(butler: Butler, instrument: str) -> dict[int, tuple[int, int] | None]:
+    if "day_obs" not in butler.dimensions:  # a universe from before 2024
+        return {}
+    return {
+        record["id"]: None if record["timespan"] is None else record["timespan"].nsec
+        for record in _records(butler, "day_obs", instrument)
+    }
 
 
 def _is_readable(dataset_type: DatasetType) -> bool:

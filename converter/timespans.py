@@ -159,6 +159,29 @@ def to_tai(time: ParsedTime, scale: Scale, rollover_s: int = 0) -> int:
     return ns
 
 
+def day_timespan(day_obs: int, offset_s: int | None) -> tuple[int, int] | None:
+    """Begin and end of an observing day, TAI nanoseconds.
+
+    Parameters
+    ----------
+    day_obs
+        Day as ``YYYYMMDD``.
+    offset_s
+        Seconds after 00:00 TAI at which the day begins, `None` if the camera
+        does not say.
+
+    Raises
+    ------
+    ValueError
+        The number is no date.
+    """
+    if offset_s is None:
+        return None
+    date = datetime.datetime.strptime(str(day_obs), "%Y%m%d").date()
+    begin = (date.toordinal() - _EPOCH) * DAY + offset_s * SECOND
+    return begin, begin + DAY
+
+
 class Reading(StrEnum):
     """What the two ends of a validity range mean."""
 

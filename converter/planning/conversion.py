@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
-from ..nouns import ExposureRecord, Master, MasterKey, RawFile, Reject
+from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject
 from ..operations import HandOff, InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
@@ -75,6 +76,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         plan.written += part.written
         plan.existing += part.existing
         plan.certified += part.certified
+        plan.present += [dataset_name(*what) for what in part.present]
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
     plan.certifies = masters.certifies
@@ -88,10 +90,11 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     )
     plan.conflicts += conflicts
     plan.hand_offs = _hand_offs(gathered, recipe, target, state, bool(masters.written or masters.existing))
-    plan.items = [
-        *_master_items(instrument, recipe.label, gathered.masters, validity),
-        *_raw_items(instrument, gathered.raws.files),
-    ]
+    items = chain(
+        _master_items(instrument, recipe.label, gathered.masters, validity),
+        _raw_items(instrument, gathered.raws.files),
+    )
+    plan.items = {item.dataset: item for item in items}
     return plan
 
 
@@ -187,7 +190,7 @@ def _master_items(
                 sha256=None,
                 dataset_id=None,
                 dataset=dataset_name(
-                    key.dataset_type, names.calibration_run(instrument, label, key.stamp), str(key.data_id)
+                    key.dataset_type, names.calibration_run(instrument, label, key.stamp), key.data_id
                 ),
                 validity=f"{text.get('validStart', '')} .. {text.get('validEnd', '')}"
                 f" -> {', '.join(map(str, validity.spans.get(key, ()))) or 'none'}",
@@ -208,13 +211,13 @@ def _raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
                 mtime_ns=file.mtime_ns,
                 sha256=None,
                 dataset_id=None,
-                dataset=dataset_name("raw", run, f"detector={detector} exposure={file.exposure}"),
+                dataset=dataset_name("raw", run, DataId(detector=detector, exposure=file.exposure)),
                 validity="",
                 state="done",
                 reason="",
             )
 
 
-def dataset_name(dataset_type: str, run: str, data_id: str) -> str:
+def dataset_name(dataset_type: str, run: str, data_id: DataId) -> str:
     """How the ledger names a dataset."""
     return f"{dataset_type} {run} {data_id}"

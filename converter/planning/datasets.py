@@ -14,7 +14,7 @@ from ..decisions import Decision
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, Observation, RawFile, Reject
 from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType
 from ..target import TargetState
-from ..timespans import Span
+from ..timespans import Span, day_timespan
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ class DatasetPlan:
         What is to be written.
     written, existing, certified
         Numbers of datasets per type.
+    present
+        ``(dataset type, RUN, data ID)`` of what the target has already.
     conflicts
         What would stop the Butler, one line each.
     decisions, rejects
@@ -49,6 +51,7 @@ class DatasetPlan:
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
+    present: list[tuple[str, str, DataId]] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -117,6 +120,7 @@ def plan_masters(
         used.add(dataset_type)
         if data_id in target.datasets.get((dataset_type, run), ()):
             plan.existing[dataset_type] += 1
+            plan.present.append((dataset_type, run, data_id))
         else:
             group = files[run, calibration.dimensions]
             group[master.path, calibration.formatter].append((dataset_type, data_id))
@@ -210,20 +214,29 @@ def plan_raws(
     raw, instrument = camera.raw, camera.instrument.name
     run = names.raw_run(instrument)
     there = target.datasets.get((raw.dataset_type, run), ())
-    good = _check_exposures(camera, records, observations, plan)
+    good = _check_exposures(camera, records, observations, target, plan)
     entries: list[IngestFile] = []
     needed: dict[int, ExposureRecord] = {}
+    owner: dict[DataId, str] = {}
     for file in sorted(files, key=lambda f: (f.exposure, f.path)):
-        wanted = [DataId(detector=d, exposure=file.exposure) for d in file.detectors]
+        wanted = []
+        for data_id in (DataId(detector=d, exposure=file.exposure) for d in file.detectors):
+            other = owner.setdefault(data_id, file.path)
+            if other == file.path:
+                wanted.append(data_id)
+                continue
+            why = f"{data_id} is also in {other}; leave one of the two out with --exclude"
+            plan.rejects.append(Reject(file.path, why, file.path))
         missing = [d for d in wanted if d not in there]
         plan.existing[raw.dataset_type] += len(wanted) - len(missing)
+        plan.present += [(raw.dataset_type, run, d) for d in wanted if d in there]
         if not missing:
             continue
         if file.exposure in good:
             needed[file.exposure] = good[file.exposure]
         elif file.exposure not in target.exposures:
             if file.exposure in records:  # the exposure itself is a reject; its files follow it
-                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} was rejected"))
+                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} is rejected", file.path))
             continue
         by_formatter: dict[str, list[tuple[str, DataId]]] = defaultdict(list)
         for data_id in missing:
@@ -252,12 +265,13 @@ def _check_exposures(
     camera: Camera,
     records: Mapping[int, ExposureRecord],
     observations: Iterable[Observation],
+    target: TargetState,
     plan: DatasetPlan,
 ) -> dict[int, ExposureRecord]:
-    """Exposure records that agree with the registry and the instrument."""
+    """Exposure records that agree with the registry, the instrument and the target."""
     filters = {f.name for f in camera.instrument.filters}
     registered = {o.exposure: o.physical_filter for o in observations}
-    names_seen: dict[str, int] = {}
+    names_seen = dict(target.observations)
     good: dict[int, ExposureRecord] = {}
     for exposure, record in sorted(records.items()):
         fields = record.exposure
@@ -276,11 +290,11 @@ def _check_exposures(
                 f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
             )
         else:
-            problem = ""
-            good[exposure] = record
+            problem = _clashing_day(record, target)
         if problem:
             plan.rejects.append(Reject(item, problem))
             continue
+        good[exposure] = record
         for warning in record.warnings:
             plan.decisions.append(Decision("header", item, "", "", warning, camera.raw.dataset_type))
         said = registered.get(exposure)
@@ -296,3 +310,18 @@ def _check_exposures(
                 )
             )
     return good
+
+
+def _clashing_day(record: ExposureRecord, target: TargetState) -> str:
+    """Why the exposure's observing day cannot be the target's, ``""`` if it can."""
+    day = record.exposure["day_obs"]
+    if day not in target.days:
+        return ""
+    wanted = day_timespan(day, record.day_obs_offset_s)
+    if wanted == target.days[day]:
+        return ""
+    found = target.days[day]
+    return (
+        f"observing day {day} is {Span(*found) if found else 'without a timespan'} in the repository, "
+        f"{Span(*wanted) if wanted else 'without one'} by the header; the repository was made with another offset"
+    )

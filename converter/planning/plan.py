@@ -45,7 +45,9 @@ class Plan:
     written, existing, certified
         Numbers of datasets by type.
     items
-        What the ledger will say of each source item.
+        What the ledger says of each dataset, by its name there.
+    present
+        Names (keys of ``items``) of the datasets that the target has already.
     header_reads
         Raw files opened to read a header.
     fingerprint
@@ -70,7 +72,8 @@ class Plan:
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
-    items: list[Item] = field(default_factory=list)
+    items: dict[str, Item] = field(default_factory=dict)
+    present: list[str] = field(default_factory=list)
     header_reads: int = 0
     fingerprint: str = ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +9,8 @@ from lsst.daf.butler import Butler
 
 from ..nouns import ExposureRecord, Gen2to3Error
 from ..operations import InsertExposures
-from ..timespans import DAY, SECOND, Span
+from ..timespans import Span, day_timespan
 from .common import butler_errors, first_difference, make_timespan, plain
-
-_EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 Row = dict[str, Any]
 
@@ -79,13 +76,12 @@ def _exposure_row(instrument: str, record: ExposureRecord) -> Row:
 
 def _day_row(instrument: str, day_obs: int, offset_s: int | None) -> Row:
     row: Row = {"instrument": instrument, "id": day_obs, "timespan": None}
-    if offset_s is not None:
-        try:
-            date = datetime.datetime.strptime(str(day_obs), "%Y%m%d").date()
-        except ValueError:
-            raise Gen2to3Error(f"day_obs {day_obs} of {instrument}: expected a date as YYYYMMDD") from None
-        begin = (date.toordinal() - _EPOCH) * DAY + int(offset_s) * SECOND
-        row["timespan"] = make_timespan(Span(begin, begin + DAY))
+    try:
+        bounds = day_timespan(day_obs, offset_s)
+    except ValueError:
+        raise Gen2to3Error(f"day_obs {day_obs} of {instrument}: expected a date as YYYYMMDD") from None
+    if bounds is not None:
+        row["timespan"] = make_timespan(Span(*bounds))
     return row
 
 

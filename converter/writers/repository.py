@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from lsst.daf.butler import Butler
-from lsst.resources import ResourcePath
 
 from ..nouns import UsageError
+from ..target import local_path
 
 
 def open_target(root: str, create: bool) -> Butler:
@@ -30,7 +30,7 @@ def open_target(root: str, create: bool) -> Butler:
         There is no repository that can be written, and none can be made.
         Nothing half-made is left behind.
     """
-    directory = _local_directory(root)
+    directory = local_path(root)
     if directory is None:
         return _open(root)
     if directory.is_file() or (directory / "butler.yaml").exists():
@@ -43,19 +43,6 @@ def open_target(root: str, create: bool) -> Butler:
     if not create:
         raise UsageError(f"{directory}: there is no Butler repository (no butler.yaml); it can be created")
     return _create(directory)
-
-
-def _local_directory(root: str) -> Path | None:
-    """The path that is meant, `None` for a remote URI or an alias."""
-    if "://" in root:
-        try:
-            uri = ResourcePath(root)
-        except (NotImplementedError, ImportError, ValueError) as exc:
-            raise UsageError(f"{root}: cannot be opened as a Butler repository: {exc}") from exc
-        return Path(uri.ospath) if uri.isLocal else None
-    if not Path(root).exists() and root in Butler.get_known_repos():
-        return None
-    return Path(root).absolute()
 
 
 def _open(root: str) -> Butler:
