@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from adapters.camera import HandOffRule
+from adapters.camera import Camera, HandOffRule
 from adapters.gen2.directory import DirectoryIndex
 from adapters.gen2.files import describe, printable, sniff_many
 from adapters.gen2.leftovers import account_for
@@ -13,7 +14,7 @@ from adapters.gen2.masters import Calibrations, read_calibrations
 from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not
 
-from .nouns import Master, MasterKey, Reject, Skip, ValidityClaim
+from .nouns import Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
 from .recipe import Recipe
 from .timespans import Boundaries
 
@@ -47,15 +48,33 @@ class Gathered:
     hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
 
 
+def _check_types(recipe: Recipe, camera: Camera) -> None:
+    """Refuse choices for dataset types that the camera does not have: slips that would act in silence."""
+    calibrations = [c.dataset_type for c in camera.calibrations]
+    every = [camera.raw.dataset_type, *calibrations, *(rule.dataset_type for rule in camera.hand_offs)]
+    for pattern in recipe.types:
+        if not any(fnmatchcase(name, pattern) for name in every):
+            raise UsageError(
+                f"types: {pattern!r} matches no dataset type of {camera.instrument.name}: {', '.join(every)}"
+            )
+    for key, choices in (("readings", recipe.readings), ("overlaps", recipe.overlaps)):
+        for name in sorted(choices.keys() - {*calibrations, "*"}):
+            raise UsageError(
+                f"{key}: {name!r} is no calibration type of {camera.instrument.name}: {', '.join(calibrations)}"
+            )
+
+
 def gather(recipe: Recipe) -> Gathered:
     """Open and read everything that the recipe asks for.
 
     Raises
     ------
     UsageError
-        The root is no Gen2 root, or its camera is not supported.
+        The root is no Gen2 root, its camera is not supported, or the recipe
+        names dataset types that the camera does not have.
     """
     source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside)
+    _check_types(recipe, source.camera)
     if recipe.wants(source.camera.raw.dataset_type):
         raws = read_raws(source, recipe.wanted_visits, recipe.excludes)
     else:

@@ -48,6 +48,8 @@ class ValidityOverride:
     scale: str = "utc"
 
     def __post_init__(self) -> None:
+        if self.detector is not None and not isinstance(self.detector, int):
+            raise UsageError(f"validity override: detector {self.detector!r} is no number")
         if self.scale not in ("utc", "tai"):
             raise UsageError(f"validity override: scale {self.scale!r} is neither utc nor tai")
         for text in (self.begin, self.end):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
@@ -14,7 +15,7 @@ from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject
 from ..operations import HandOff, InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
-from ..target import TargetState, open_reading, read_target
+from ..target import TargetState, local_path, open_reading, read_target
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
@@ -51,7 +52,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     instrument = camera.instrument.name
     dataset_types = {camera.raw.dataset_type, *(c.dataset_type for c in camera.calibrations), "camera"}
     state = read_target(butler, instrument, dataset_types)
-    plan = Plan(camera, recipe, fingerprint=gathered.source.fingerprint())
+    plan = Plan(camera, recipe)
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
     plan.instrument, conflicts, decisions = plan_instrument(
@@ -90,6 +91,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     )
     plan.conflicts += conflicts
     plan.hand_offs = _hand_offs(gathered, recipe, target, state, bool(masters.written or masters.existing))
+    plan.fingerprint = _fingerprint(gathered, state, plan)
     items = chain(
         _master_items(instrument, recipe.label, gathered.masters, validity),
         _raw_items(instrument, gathered.raws.files),
@@ -148,6 +150,18 @@ def _plan_masters(
     return plan_masters(camera, recipe.label, kept, validity.spans, state), validity
 
 
+def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
+    """What the source's registries look like, and the target's calibrations once the plan is carried out."""
+    instrument = plan.camera.instrument.name
+    searched = names.calibration_chain(instrument)
+    children = {c.name: c.children for c in plan.chains}.get(searched, state.chains.get(searched, ()))
+    ranges = Counter({key: len(rows) for key, rows in state.associations.items()})
+    for certify in plan.certifies:
+        ranges[certify.collection, certify.dataset_type] += len(certify.datasets)
+    lines = [gathered.source.fingerprint(), " ".join(children)]
+    return "\n".join(lines + [f"{' '.join(key)} {number}" for key, number in sorted(ranges.items())])
+
+
 def _hand_offs(
     gathered: Gathered, recipe: Recipe, target: str, state: TargetState, with_calibs: bool
 ) -> list[HandOff]:
@@ -163,7 +177,7 @@ def _hand_offs(
         if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
             continue
         command = rule.command.format(
-            repo=target,
+            repo=local_path(target) or target,
             instrument=camera.instrument.name,
             class_name=camera.instrument.record["class_name"],
             collection=collection,

@@ -51,8 +51,8 @@ class Plan:
     header_reads
         Raw files opened to read a header.
     fingerprint
-        What the source's registries look like (path, size, time), to tell
-        whether a recorded verification is of this source.
+        What the source's registries look like, and the target's calibrations
+        after this plan: tells whether a recorded verification still stands.
     """
 
     camera: Camera

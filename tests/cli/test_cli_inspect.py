@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import error_line, run_process
 
 from converter.inspection import inspect_source
 from converter.recipe import Recipe, load_recipe
 from converter.recipe_text import COMMENTS
 from converter.timespans import Reading
 from fixtures.hsc import HscSpec, make_hsc
+
+from .conftest import error_line, run_process
 
 
 def test_cameras(run, run_json):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import error_line, run_process
 
 from converter.cli.options import Settings, VisitsType
 from converter.cli.progress import progress_for
@@ -14,6 +13,8 @@ from converter.overlaps import Policy
 from converter.progress import no_progress
 from converter.recipe import Recipe, load_recipe
 from converter.timespans import Reading
+
+from .conftest import error_line, run_process
 
 
 def recorded(repo: Path) -> dict:
@@ -137,6 +138,9 @@ def test_missing_recipe(run, good, tmp_path):
         ("--transfer", "teleport", "'teleport'"),
         ("--workers", "0", "0"),
         ("--label", "/a", "slash"),
+        ("--types", "bais", "'bais'"),
+        ("--overlaps", "bais=fail", "'bais'"),
+        ("--reading", "raw=half-open", "'raw'"),
     ],
 )
 def test_bad_option(run, good, tmp_path, option, value, message):
