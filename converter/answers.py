@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from lsst.daf.butler import Butler, CollectionType, DatasetRef
 from lsst.resources import ResourcePath
@@ -163,7 +164,10 @@ def stored_files(butler: Butler, refs: Iterable[DatasetRef]) -> dict[str, str]:
         for dataset_id, tables in data.records.items():
             for info in (i for infos in tables.values() for i in infos):
                 path = info.path
-                if "://" not in path and root is not None and root.isLocal:
+                if path.startswith("file:///") and not any(c in path for c in "?#;"):
+                    # What ResourcePath makes of it, for a tenth of the time.
+                    found[str(dataset_id)] = unquote(path.removeprefix("file://"))
+                elif "://" not in path and root is not None and root.isLocal:
                     found[str(dataset_id)] = f"{root.ospath.rstrip('/')}/{path}"
                 else:
                     uri = ResourcePath(path, root=root, forceAbsolute=False, forceDirectory=False)

@@ -1,0 +1,133 @@
+"""The steps of the benchmark, each run in a process of its own.
+
+``python -m benchmarks.steps STEP ARGUMENTS RESULT``: arguments and result are
+JSON. Imports are not timed, because they cost both sides the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lsst.daf.butler import Butler
+
+from converter.apply import apply, ledger_path
+from converter.convert import make_plan
+from converter.recipe import Recipe
+from converter.verify import verify
+from fixtures.large import make_large
+
+from . import bare, commands
+from .content import Content, differences, read_content
+from .measure import clock, peak_rss_mb
+
+
+def make(root: str, masters: int, raws: int, detectors: int) -> dict[str, Any]:
+    """Make the Gen2 repository."""
+    with clock() as timed:
+        made = make_large(Path(root), masters, raws, detectors=detectors)
+    return timed.as_dict() | {"masters": len(made.master_files), "raws": len(made.raw_files)}
+
+
+def convert(gen2: str, target: str, transfer: str) -> dict[str, Any]:
+    """Plan and apply, in one process as the command line does it."""
+    recipe = Recipe(gen2, transfer=transfer)
+    with clock() as planning:
+        plan = make_plan(recipe, target)
+    plan_peak = peak_rss_mb()
+    with clock() as applying:
+        conversion = apply(plan, target)
+    return {
+        "plan": planning.as_dict() | {"peak_rss_mb": plan_peak},
+        "apply": applying.as_dict() | {"peak_rss_mb": peak_rss_mb()},
+        "header_reads": plan.header_reads,
+        "exposures": sum(len(operation.records) for operation in plan.exposures),
+        "written": dict(plan.written),
+        "certified": dict(plan.certified),
+        "rejects": len(plan.rejects),
+        "wrote": conversion is not None,
+    }
+
+
+def verification(gen2: str, target: str) -> dict[str, Any]:
+    """Verify, reading everything again."""
+    with clock() as timed:
+        result = verify(target, Recipe(gen2), ledger_path(target, None))
+    return timed.as_dict() | {
+        "peak_rss_mb": peak_rss_mb(),
+        "lookups": result.lookups,
+        "agree": result.agree,
+        "explained": result.explained,
+        "disagreements": result.disagreements,
+        "disagree": result.disagree[:3],
+    }
+
+
+def write_bare(converted: str, target: str, transfer: str) -> dict[str, Any]:
+    """Write the content of a converted repository again, with bare daf_butler."""
+    with Butler.from_config(converted, writeable=False) as ours:
+        content = _content(ours, converted)
+        Butler.makeRepo(_fresh(target))
+        with Butler.from_config(target, writeable=True) as butler:
+            timed = bare.write(butler, content, transfer)
+            return timed.as_dict() | {
+                "differences": differences(ours, butler),
+                "calls": len(content.ranges),
+                "runs": len({d.run for d in content.datasets}),
+            }
+
+
+def stock_commands(converted: str, target: str, sample: int, transfer: str, tables: str) -> dict[str, Any]:
+    """Write a sample with the stock commands."""
+    with Butler.from_config(converted, writeable=False) as ours:
+        content = _content(ours, converted)
+    Butler.makeRepo(_fresh(target))
+    estimate = commands.run_commands(Path(target), content, sample, transfer, Path(tables))
+    with Butler.from_config(target, writeable=False) as butler:
+        problems = commands.check_sample(butler, content, estimate)
+    return estimate.full().as_dict() | {"scaling": estimate.sentence(), "differences": problems}
+
+
+def _content(butler: Butler, root: str) -> Content:
+    path = ledger_path(root, None)
+    if path is None or not path.exists():
+        raise RuntimeError(f"{root} has no ledger")
+    with sqlite3.connect(path) as ledger:
+        rows = ledger.execute("SELECT dataset_id, file FROM items WHERE dataset_id IS NOT NULL")
+        return read_content(butler, dict(rows.fetchall()))
+
+
+def _fresh(root: str) -> str:
+    shutil.rmtree(root, ignore_errors=True)
+    return root
+
+
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {
+    "make": make,
+    "convert": convert,
+    "verify": verification,
+    "bare": write_bare,
+    "commands": stock_commands,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one step.
+
+    Parameters
+    ----------
+    arguments
+        Name of the step, its arguments as JSON, and the file for the result.
+    """
+    name, given, result = arguments
+    Path(result).write_text(json.dumps(STEPS[name](**json.loads(given))), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
