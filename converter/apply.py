@@ -97,8 +97,9 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     )
     book.add_items(conversion, chain(_others(plan), unknown))
     todo = list(batches(plan))
+    references = References(butler)
     for batch in progress(todo, "batches", len(todo)):
-        references = execute(butler, batch, plan.recipe.transfer)
+        execute(butler, batch, plan.recipe.transfer, references)
         book.add_items(conversion, _done(batch, references, plan.items))
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion

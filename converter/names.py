@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .timespans import SECOND, format_tai, parse_time
 
 
+@lru_cache(maxsize=1 << 16)
 def stamp(text: str) -> str:
     """RUN stamp ``YYYYMMDDTHHMMSSZ`` of a UTC time text.
 

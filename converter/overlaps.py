@@ -237,16 +237,18 @@ def clear_boundaries(
         Shared between the groups that see the same exposures, because
         detectors mostly have equal boundaries.
     """
-    spans = [list(c.span) for c in claims]
-    for left, right in pairwise(spans):
-        end, begin = left[1], right[0]
+    cleared = list(claims)
+    for i, (left, right) in enumerate(pairwise(claims)):
+        end, begin = left.span.end, right.span.begin
         if end is None or begin is None or begin - end > DAY:
             continue
         if (end, begin) not in memo:
             memo[end, begin] = clear_boundary(end, begin, exposures)
-        left[1], right[0] = memo[end, begin]
-    moved = [replace(c, span=Span(*s)) for c, s in zip(claims, spans, strict=True)]
-    return [c for c in moved if not c.span.is_empty]
+        if memo[end, begin] != (end, begin):
+            end, begin = memo[end, begin]
+            cleared[i] = replace(cleared[i], span=Span(cleared[i].span.begin, end))
+            cleared[i + 1] = replace(cleared[i + 1], span=Span(begin, cleared[i + 1].span.end))
+    return [c for c in cleared if not c.span.is_empty]
 
 
 def changed_spans(

@@ -69,6 +69,7 @@ def _before(begin: int | None, end: int | None) -> bool:
     return begin is None or end is None or begin < end
 
 
+@lru_cache(maxsize=1 << 16)
 def format_tai(ns: int | None, unbounded: str = "unbounded") -> str:
     """An instant as ISO text in TAI, as short as it is exact."""
     if ns is None:

@@ -15,6 +15,7 @@ on stderr and an exit status:
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ class Main(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run a command and exit with its status."""
         settings = Settings()
+        # What is imported stays: looking through it at every collection takes a sixth of the time.
+        gc.collect()
+        gc.freeze()
         extra |= {"standalone_mode": False, "obj": settings}
         try:
             status = super().main(args, *rest, **extra)

@@ -125,12 +125,14 @@ def plan_masters(
             group = files[run, calibration.dimensions]
             group[master.path, calibration.formatter].append((dataset_type, data_id))
             plan.written[dataset_type] += 1
-        there = certified[dataset_type].get(data_id, ())
+        there = certified[dataset_type].get(data_id, {})
         for span in spans.get(master.key, ()):
-            clash = _clash(run, span, there)
-            if clash is None:
+            if (run, span) in there:
+                continue
+            clash = _clash(span, there)
+            if not clash:
                 ranges[dataset_type, span].append((run, data_id))
-            elif clash:
+            else:
                 plan.conflicts.append(
                     f"{dataset_type} {data_id}: {run} for {span} conflicts in {collection} with {clash}; "
                     "give another --label, or decertify the existing range"
@@ -163,21 +165,17 @@ def _add_type(plan: DatasetPlan, target: TargetState, calibration: Calibration) 
 
 def _by_data_id(
     target: TargetState, collection: str, dataset_type: str
-) -> dict[DataId, list[tuple[str, Span]]]:
-    table: dict[DataId, list[tuple[str, Span]]] = defaultdict(list)
+) -> dict[DataId, dict[tuple[str, Span], None]]:
+    """What is certified for each data ID, in order: ``(RUN, range)``."""
+    table: dict[DataId, dict[tuple[str, Span], None]] = defaultdict(dict)
     for run, data_id, span in target.associations.get((collection, dataset_type), ()):
-        table[data_id].append((run, span))
+        table[data_id][run, span] = None
     return table
 
 
-def _clash(run: str, span: Span, there: Iterable[tuple[str, Span]]) -> str | None:
-    """`None`: to be certified; ``""``: already there; otherwise what is in the way."""
-    for other_run, other in there:
-        if (other_run, other) == (run, span):
-            return ""
-        if other.overlaps(span):
-            return f"{other_run} for {other}"
-    return None
+def _clash(span: Span, there: Iterable[tuple[str, Span]]) -> str:
+    """The certified range that is in the way of another one, ``""`` if there is none."""
+    return next((f"{run} for {other}" for run, other in there if other.overlaps(span)), "")
 
 
 def plan_raws(

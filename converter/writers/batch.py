@@ -49,7 +49,9 @@ def prepare(butler: Butler, operations: Sequence[Operation]) -> None:
     register_chains(butler, _only(operations, Chain))
 
 
-def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> References:
+def execute(
+    butler: Butler, batch: Sequence[Operation], transfer: str, references: References | None = None
+) -> References:
     """Carry out a batch inside one transaction.
 
     Parameters
@@ -61,11 +63,13 @@ def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> Refere
         they need each other. A `HandOff` is nothing to be done here.
     transfer
         How files get into the target, one of `TRANSFER_MODES`.
+    references
+        Refs of the batches before, which need not be asked for again.
 
     Returns
     -------
     references
-        Refs of all datasets of the batch.
+        Refs of all datasets of the batch, and of those given.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def execute(butler: Butler, batch: Sequence[Operation], transfer: str) -> Refere
         for the empty shells that `prepare` made.
     """
     prepare(butler, batch)
-    references = References(butler)
+    references = References(butler) if references is None else references
     try:
         with butler.transaction():
             for instrument in _only(batch, RegisterInstrument):
