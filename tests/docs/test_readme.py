@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from converter.cli import main
 from fixtures.demo import make_demo
 
 from . import markdown
@@ -30,7 +31,11 @@ def test_commands_run(place, page, section):
 
 
 def test_the_readme_is_tested():
-    assert [name for page, name in SECTIONS if page == "README.md"] == ["quick-start", "one-shot", "incremental"]
+    assert [name for page, name in SECTIONS if page == "README.md"] == [
+        "quick-start",
+        "one-shot",
+        "incremental",
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -44,6 +49,14 @@ def test_links_lead_somewhere(page):
             headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
             assert anchor in slugs, f"{page}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
+def test_options_exist(page):
+    known = {option for c in main.commands.values() for p in c.params for option in p.opts}
+    # Of ingestCalibs.py, butler and sqlite-utils.
+    others = {"--collections", "--collection-type", "--where", "--table", "--raw-lines", "--mode"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", markdown.read(page))) <= known | others
 
 
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
