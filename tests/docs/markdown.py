@@ -89,7 +89,9 @@ def run(commands: list[Command], directory: Path, env: dict[str, str]) -> None:
             ["bash", "-c", command.text], cwd=directory, env=env, capture_output=True, text=True, check=False
         )
         shown = f"$ {command.text}\n{done.stdout}{done.stderr}\nexit status {done.returncode}"
-        allowed = (0, 1) if command.status is None else (command.status,)
+        # Status 1 is what planted rejects have to give; other programs have no such status.
+        usual = (0, 1) if "gen2to3" in command.text else (0,)
+        allowed = usual if command.status is None else (command.status,)
         assert done.returncode in allowed, shown
         assert "Traceback" not in done.stderr, shown
         printed = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
