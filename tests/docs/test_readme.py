@@ -1,0 +1,80 @@
+"""The commands of the README and the other pages run, and print what is said."""
+
+import re
+
+import pytest
+
+from converter.cli import main
+from fixtures.demo import make_demo
+
+from . import markdown
+
+PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (markdown.ROOT / "docs").glob("*.md")))
+# This page has a repository of its own.
+OWN_TEST = "docs/adding-a-camera.md"
+SECTIONS = [(page, name) for page in PAGES if page != OWN_TEST for name in markdown.sections(page)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with the Gen2 repository of the demonstration in ``build/demo``."""
+    directory = tmp_path_factory.mktemp("docs")
+    make_demo(directory / "build/demo")
+    return directory
+
+
+@pytest.mark.parametrize(("page", "section"), SECTIONS, ids=lambda text: text)
+def test_commands_run(place, page, section):
+    commands = markdown.sections(page)[section]
+    assert commands
+    markdown.run(commands, place, markdown.environment(place / "bin"))
+
+
+def test_the_readme_is_tested():
+    assert [name for page, name in SECTIONS if page == "README.md"] == [
+        "quick-start",
+        "one-shot",
+        "incremental",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = markdown.read(page)
+    base = (markdown.ROOT / page).parent
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
+        path = (base / target) if target else markdown.ROOT / page
+        assert path.is_file(), f"{page}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert anchor in slugs, f"{page}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
+def test_options_exist(page):
+    known = {option for c in main.commands.values() for p in c.params for option in p.opts}
+    # Of ingestCalibs.py, butler and sqlite-utils.
+    others = {"--collections", "--collection-type", "--where", "--table", "--raw-lines", "--mode"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", markdown.read(page))) <= known | others
+
+
+@pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
+def test_no_path_of_a_machine(page):
+    assert not re.search(r"(?<![\w.])/(?:tmp|home|work|root|Users)/", markdown.read(page))
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "missing"),
+    [
+        (["a", "...", "c"], ["a", "b", "c"], None),
+        (["a", "c"], ["a", "b", "c"], "c"),
+        (["a..."], ["a x"], None),
+        (["a", "..."], ["a"], None),
+        (["a", "b"], ["a"], "b"),
+        (["a"], ["a", "b"], "nothing more, found b"),
+        ([], ["anything"], None),
+    ],
+)
+def test_comparison(expected, printed, missing):
+    assert markdown.first_missing(expected, printed) == missing
