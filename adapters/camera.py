@@ -27,7 +27,7 @@ WRITE_CAMERA = (
 )
 WRITE_CURATED = (
     "butler write-curated-calibrations {repo} {instrument} curated && "
-    "butler collection-chain --mode extend {repo} {instrument}/calib {instrument}/calib/curated"
+    "butler collection-chain --mode extend {repo} {chain} {instrument}/calib/curated"
 )
 
 
@@ -174,6 +174,7 @@ class HandOffRule:
     command
         The stack command that completes it; ``{repo}``, ``{instrument}``,
         ``{class_name}``, ``{collection}`` (the CALIBRATION collection),
+        ``{chain}`` (the chain that pipelines search for calibrations),
         ``{labels}`` (``, 'gen2'`` or nothing) and ``{calib}`` (the Gen2
         calibration root) are filled in.
     pattern

@@ -63,7 +63,7 @@ def verification(gen2: str, target: str) -> dict[str, Any]:
         "lookups": result.lookups,
         "agree": result.agree,
         "explained": result.explained,
-        "disagreements": result.disagreements,
+        "disagreements": len(result.disagree),
         "disagree": result.disagree[:3],
     }
 

@@ -99,7 +99,7 @@ def convert(
         return Outcome(plan, conversion)
     path = ledger_path(target, ledger)
     book = None if path is None else Ledger(path)
-    if conversion is None and book is not None:
+    if conversion is None and book is not None and plan.fingerprint:
         recorded = book.verification(recipe.to_dict(), plan.fingerprint)
         if recorded is not None:
             return Outcome(plan, None, Verification.from_dict(*recorded))

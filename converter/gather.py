@@ -80,6 +80,16 @@ def gather(recipe: Recipe) -> Gathered:
     else:
         raws = Raws(skips=[Skip(f"{source.raw_registry}: raws", "left out by --types")])
     result = Gathered(source, raws, rejects=[*source.rejects], skips=[*source.skips])
+    # The policy's calibRoot is the one key that was followed.
+    ignored = [str(key) for key in source.root.policy if key != "calibRoot"]
+    if ignored:
+        result.rejects.append(
+            Reject(
+                f"{source.root.root}/repositoryCfg.yaml",
+                f"its _policy changes {', '.join(ignored)} of the mapper, which is not applied; "
+                "paths that follow it are not found",
+            )
+        )
     for calib in source.calibs:
         calibrations = read_calibrations(source.camera, calib, recipe.wants, recipe.excludes)
         _merge(result, calibrations)

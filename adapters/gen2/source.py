@@ -81,14 +81,20 @@ class Gen2Source:
     skips: tuple[Skip, ...]
 
     def fingerprint(self) -> str:
-        """Path, size and modification time of the registries that were read."""
+        """Path, size and modification time of the registries that were read.
+
+        ``""`` if one of them is a database, whose changes a file does not show.
+        """
         lines = []
         for name in sorted({self.raw_registry, *(c.registry for c in self.calibs)} - {""}):
-            try:
-                status = os.stat(name)
-                lines.append(f"{name} {status.st_size} {status.st_mtime_ns}")
-            except OSError:
-                lines.append(name)  # not a local file: a database
+            for part in (name, f"{name}-wal"):
+                try:
+                    status = os.stat(part)
+                except OSError:
+                    continue
+                lines.append(f"{part} {status.st_size} {status.st_mtime_ns}")
+            if not name.endswith(".sqlite3"):
+                return ""
         return "\n".join(lines)
 
 

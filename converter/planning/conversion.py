@@ -158,7 +158,10 @@ def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
     ranges = Counter({key: len(rows) for key, rows in state.associations.items()})
     for certify in plan.certifies:
         ranges[certify.collection, certify.dataset_type] += len(certify.datasets)
-    lines = [gathered.source.fingerprint(), " ".join(children)]
+    source = gathered.source.fingerprint()
+    if not source:
+        return ""
+    lines = [source, " ".join(children)]
     return "\n".join(lines + [f"{' '.join(key)} {number}" for key, number in sorted(ranges.items())])
 
 
@@ -167,24 +170,29 @@ def _hand_offs(
 ) -> list[HandOff]:
     """What the stack has to write: always the camera, the rest where Gen2 had files."""
     camera = gathered.source.camera
-    collection = names.calibration_collection(camera.instrument.name, recipe.label)
+    instrument = camera.instrument.name
+    collection = names.calibration_collection(instrument, recipe.label)
     calib = gathered.source.calibs[0].root if gathered.source.calibs else gathered.source.root.root
     result = []
     for rule in camera.hand_offs:
         files = gathered.hand_offs.get(rule, [])
-        if rule.pattern and not files:
+        if rule.pattern and (not files or not recipe.wants(rule.dataset_type)):
             continue
         if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
             continue
         command = rule.command.format(
             repo=local_path(target) or target,
-            instrument=camera.instrument.name,
+            instrument=instrument,
             class_name=camera.instrument.record["class_name"],
             collection=collection,
+            # In the historical layout <inst>/calib is no chain; the umbrella is.
+            chain=names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
             labels=f", {recipe.label!r}" if recipe.label else "",
             calib=calib,
         )
-        why = f"{len(files)} files, such as {files[0]}" if files else "every instrument needs it for ISR"
+        why = "every instrument needs it for ISR"
+        if files:
+            why = files[0] if len(files) == 1 else f"{len(files)} files, such as {files[0]}"
         result.append(HandOff(rule.dataset_type, command, why))
     return result
 

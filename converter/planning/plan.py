@@ -53,6 +53,7 @@ class Plan:
     fingerprint
         What the source's registries look like, and the target's calibrations
         after this plan: tells whether a recorded verification still stands.
+        ``""`` if that cannot be told.
     """
 
     camera: Camera
