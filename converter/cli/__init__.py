@@ -15,7 +15,6 @@ on stderr and an exit status:
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from typing import Any, NoReturn
 
 import click
 
+from .. import collector
 from ..nouns import Gen2to3Error
 from .cameras import cameras
 from .convert import convert, plan
@@ -41,9 +41,7 @@ class Main(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run a command and exit with its status."""
         settings = Settings()
-        # What is imported stays: looking through it at every collection takes a sixth of the time.
-        gc.collect()
-        gc.freeze()
+        collector.settle()
         extra |= {"standalone_mode": False, "obj": settings}
         try:
             status = super().main(args, *rest, **extra)
