@@ -252,7 +252,7 @@ class _TypePlanner:
         united = unite(claimed)
         if len(united) < len(claimed):
             for key, (before, after) in changed_spans(claimed, united).items():
-                if len(set(before)) > 1:
+                if set(before) != set(after):
                     self._note("same-master", key, before, after)
         resolved, conflicts = resolve(united, self.policy)
         for conflict in conflicts:
