@@ -23,10 +23,10 @@ from converter.verify import verify
 from fixtures.hsc import HscSpec, make_hsc
 from fixtures.lsst import LsstSpec, make_lsst
 
-# What Gen2's policies matched besides the time, by table, and the time.
+# What Gen2's policies matched besides the time, by table. (Defects of LATISS were never found: no raftName.)
 MATCHED = {
     "hsc": {"bias": ("ccd",), "dark": ("ccd",), "flat": ("ccd", "filter"), "defects": ("ccd",)},
-    "latiss": {"bias": ("detector",), "flat": ("detector", "filter"), "defects": ("detector",)},
+    "latiss": {"bias": ("detector",), "flat": ("detector", "filter")},
     "imsim": {
         "bias": ("raftName", "detectorName"),
         "flat": ("raftName", "detectorName", "filter"),
@@ -156,7 +156,6 @@ def test_the_butler_finds_gen2s_master(
                 except CalibrationLookupError:
                     pytest.fail(f"{table} {data_id} {row[raw.exposure]}: several masters")
                 found = gen2_dates(db, camera, table, row, row[time])
-                counts["lookups"] += 1
                 if len(found) == 1:
                     path = made.calib / (calibration.template % {**row, "calibDate": found[0]})
                     assert ref is not None, (
@@ -166,14 +165,13 @@ def test_the_butler_finds_gen2s_master(
                     counts["agree"] += 1
                 else:
                     outcome = "gen3_none" if ref is None else "gen3_one"
-                    counts[f"{'ambiguous' if found else 'none'}.{outcome}"] += 1
+                    counts[f"gen2_{'ambiguous' if found else 'none'}.{outcome}"] += 1
     assert counts["agree"] > 5
-    said = {"agree": result.agree}
-    said |= {f"none.{k}": n for k, n in result.gen2_none.items()}
-    said |= {f"ambiguous.{k}": n for k, n in result.gen2_ambiguous.items()}
-    said = {k: n for k, n in said.items() if n}
+    # The fringes of the LSST cameras were looked up in the flat table: never here, so not in this test.
+    said: Counter[str] = Counter()
+    for table in MATCHED[camera]:
+        said.update(result.by_type[table])
     assert (result.explained, result.disagreements) == (0, 0)
-    assert {k: n for k, n in counts.items() if k != "lookups"} == said
-    assert result.lookups == counts["lookups"]
+    assert counts == said
     if camera == "hsc":
         assert straddling > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -78,7 +79,7 @@ def test_unite_adds_up(given_: list[Claimed]) -> None:
     for c in united:
         by_master[c.master].append(c.span)
     for spans in by_master.values():
-        for first, second in zip(spans, spans[1:], strict=False):
+        for first, second in pairwise(spans):
             assert first.end is not None and second.begin is not None and first.end < second.begin
 
 
@@ -146,10 +147,7 @@ def test_resolve_picks_the_winner_at_every_instant(policy: Policy) -> None:
             assert bool(tied) == (len(best) > 1)
             assert tied <= best
         ends = [(c.span.begin, c.span.end) for c in resolved]
-        assert all(
-            a[1] is not None and b[0] is not None and a[1] <= b[0]
-            for a, b in zip(ends, ends[1:], strict=False)
-        )
+        assert all(a[1] is not None and b[0] is not None and a[1] <= b[0] for a, b in pairwise(ends))
 
     check()
     assert ties > 0
@@ -254,7 +252,7 @@ def test_misdated_exposures_move_the_boundary_back_as_well() -> None:
 def neighbours(draw: st.DrawFn) -> list[Claimed]:
     edges = sorted(draw(st.sets(st.integers(-8, 60), min_size=2, max_size=8)))
     result = []
-    for n, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for n, (low, high) in enumerate(pairwise(edges)):
         if draw(st.integers(0, 4)):
             result.append(claim("abcd"[n % 4], 100 * DAY + low * HOUR // 2, 100 * DAY + high * HOUR // 2))
     return result
@@ -294,7 +292,7 @@ def test_no_exposures_whatever_make_ranges_overlap(
     before: list[Claimed], rows: list[tuple[int, int, int]]
 ) -> None:
     after = clear_boundaries(before, ExposureTimes.from_rows(rows), {})
-    for first, second in zip(after, after[1:], strict=False):
+    for first, second in pairwise(after):
         assert not first.span.overlaps(second.span)
     assert all(not c.span.is_empty for c in after)
 
