@@ -33,13 +33,15 @@ class Claimed:
     """One master's span, with what the policies compare.
 
     ``calib_ns`` is the calibration date in TAI nanoseconds, ``registered``
-    the source's own text of when it was recorded.
+    the source's own text of when it was recorded. What was never ``asked``
+    for (the lookup went to another table) yields to all that was.
     """
 
     master: MasterKey
     span: Span
     calib_ns: int
     registered: str = ""
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def unite(claims: Iterable[Claimed]) -> list[Claimed]:
         for claim in group[1:]:
             if _begin(claim.span) <= _end(current.span):
                 last = max(current.span, claim.span, key=_end)
-                current = replace(current, span=Span(current.span.begin, last.end))
+                registered = max(current.registered, claim.registered)
+                current = replace(current, span=Span(current.span.begin, last.end), registered=registered)
             else:
                 result.append(current)
                 current = claim
@@ -117,10 +120,12 @@ def resolve(claims: Sequence[Claimed], policy: Policy) -> tuple[list[Claimed], l
         Disjoint spans, sorted; a master may have several or none.
     conflicts
         Overlaps that the policy leaves: all of them for ``fail``, and those
-        between masters that are equal in what the policy compares.
+        between masters that are equal in what the policy compares; never one
+        with a master that was not asked for.
     """
-    conflicts = find_overlaps(claims)
-    if not conflicts or policy is Policy.FAIL:
+    overlaps = find_overlaps(claims)
+    conflicts = [c for c in overlaps if c.first.asked == c.second.asked]
+    if not overlaps or (conflicts and policy is Policy.FAIL):
         return list(claims), conflicts
     points = {edge for c in claims for edge in (_begin(c.span), _end(c.span))}
     if policy is Policy.NEAREST:
@@ -150,14 +155,16 @@ def resolve(claims: Sequence[Claimed], policy: Policy) -> tuple[list[Claimed], l
 def _rank(claim: Claimed, policy: Policy, low: int, high: int) -> tuple[int | str, ...]:
     """What the policy compares; the largest wins, equals are a conflict."""
     if policy is Policy.LATEST_START:
-        return (_begin(claim.span), claim.calib_ns)
+        return (claim.asked, _begin(claim.span), claim.calib_ns)
     if policy is Policy.LATEST_CALIB_DATE:
-        return (claim.calib_ns,)
+        return (claim.asked, claim.calib_ns)
     if policy is Policy.LATEST_REGISTERED:
-        return (claim.registered,)
+        return (claim.asked, claim.registered)
     if policy is Policy.NARROWEST:
-        return (_begin(claim.span) - _end(claim.span),)
-    return (-abs(2 * claim.calib_ns - low - high), claim.calib_ns)
+        return (claim.asked, _begin(claim.span) - _end(claim.span))
+    if policy is Policy.NEAREST:
+        return (claim.asked, -abs(2 * claim.calib_ns - low - high), claim.calib_ns)
+    return (claim.asked,)
 
 
 @dataclass(frozen=True)
@@ -248,7 +255,9 @@ def clear_boundaries(
             end, begin = memo[end, begin]
             cleared[i] = replace(cleared[i], span=Span(cleared[i].span.begin, end))
             cleared[i + 1] = replace(cleared[i + 1], span=Span(begin, cleared[i + 1].span.end))
-    return [c for c in cleared if not c.span.is_empty]
+    kept = [c for c in cleared if not c.span.is_empty]
+    # Boundaries on both sides of a short range may pass each other where exposures contradict each other.
+    return list(claims) if any(a.span.overlaps(b.span) for a, b in pairwise(kept)) else kept
 
 
 def changed_spans(

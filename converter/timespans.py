@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 import re
 import warnings
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
@@ -291,7 +291,8 @@ def choose_reading(
     An observation's date lies in ``[start, end]`` with both days whole. An
     observation's date and time sorts after its own date, so a date as end
     excludes that day, unless the table's interior boundaries show that its
-    author meant inclusive days (Gen2 then found nothing on the last day).
+    author meant inclusive days (Gen2 then found nothing on the last day). An
+    end with a time of day was part of its range, whatever the others are.
     """
     if observed == "date":
         return Reading.AFTER_START_DAY if group.times else Reading.INCLUSIVE_DAYS
@@ -300,7 +301,9 @@ def choose_reading(
     evidence = group
     if group.touching == group.next_day and table is not None:
         evidence = table
-    return Reading.INCLUSIVE_DAYS if evidence.next_day > evidence.touching else Reading.HALF_OPEN
+    if evidence.next_day > evidence.touching:
+        return Reading.INCLUSIVE_DAYS
+    return Reading.INCLUSIVE_TIMES if group.times else Reading.HALF_OPEN
 
 
 def read_ranges(
@@ -352,9 +355,14 @@ def read_ranges(
             naive.append(f"validity {begin_text} to {end_text} runs backwards")
             continue
         naive.append(_naive(first, last, reading))
-    cores = sorted((b, e) for b, e, _ in (n for n in naive if not isinstance(n, str)) if b is not None)
-    starts = [b for b, _ in cores]
-    reach = list(accumulate((_FAR if e is None else e for _, e in cores), max))
+    # What has no length even when extended (the first day only, compared with dates) takes nothing.
+    cores = sorted(
+        (-_FAR if begin is None else begin, _FAR if end is None else end)
+        for begin, end, extended in (n for n in naive if not isinstance(n, str))
+        if begin is None or extended is None or begin < extended
+    )
+    starts = [begin for begin, _ in cores]
+    reach = list(accumulate((end for _, end in cores), max))
     result: list[Span | str] = []
     for item, (begin_text, end_text) in zip(naive, ranges, strict=True):
         if isinstance(item, str):
@@ -366,11 +374,15 @@ def read_ranges(
         if begin is not None and end is not None and begin >= end:
             result.append(f"validity {begin_text} to {end_text} has no length (read as {reading.value})")
             continue
+        span = Span(
+            None if begin is None else _instant(begin, scale, rollover_s, reading),
+            None if end is None else _instant(end, scale, rollover_s, reading),
+        )
+        outside = not span.overlaps(Span(MIN_NS, MAX_NS))
         result.append(
-            Span(
-                None if begin is None else _instant(begin, scale, rollover_s, reading),
-                None if end is None else _instant(end, scale, rollover_s, reading),
-            ).clipped()
+            f"validity {begin_text} to {end_text} is not within 1970 to 2100, the years that a Butler stores"
+            if outside
+            else span.clipped()
         )
     return result
 
@@ -383,8 +395,8 @@ def _extend(
 ) -> int:
     """As much of ``[end, extended)`` as no later range takes."""
     if reach is not None:
-        # A range that started before this end and goes on after it covers the extension.
-        earlier = bisect_left(starts, end)
+        # A range that starts no later than this end and goes on after it covers the extension.
+        earlier = bisect_right(starts, end)
         if earlier and reach[earlier - 1] > end:
             return end
     low = end if begin is None or begin < end else end + 1  # a range of one day keeps that day

@@ -191,6 +191,7 @@ class _TableReader:
             key = self._key(c, row, None)
             if key is not None and self._add_master(c, key, *found, row, provenance):
                 self.result.seen.add(found[0])
+                self._note_range(c, key, row)
                 claims.append(_claim(key, row, provenance))
         replaced = {claim.master for claim in claims} & own
         kept = [claim for claim in self.result.claims if claim.master not in replaced]
@@ -324,10 +325,11 @@ class _TableReader:
 
 def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
     # SQL's NULL becomes the text "None", which like it never matched: a reject, not an open end.
+    # Nor did an empty end; an empty start is before every text, and so is an open one.
     return ValidityClaim(
         key,
         str(row["validStart"]),
-        str(row["validEnd"]),
+        str(row["validEnd"]) or "None",
         str(row.get("registered") or ""),
         provenance,
     )

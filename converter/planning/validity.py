@@ -23,6 +23,8 @@ from ..overlaps import (
 )
 from ..recipe import Recipe
 from ..timespans import (
+    MAX_NS,
+    MIN_NS,
     Boundaries,
     Reading,
     Span,
@@ -182,6 +184,7 @@ class _TypePlanner:
         self.times = times
         self.result = result
         self.policy = recipe.policy(calibration.dataset_type)
+        self.never_asked = calibration.table if calibration.lookup_table != calibration.table else None
         self.memos: dict[str | None, dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
         # rule -> (stamp, filter, before, after) -> data IDs, so that detectors that changed alike are one decision
         self.changes: dict[str, dict[tuple[str, str | None, tuple, tuple], list[DataId]]] = defaultdict(
@@ -203,7 +206,10 @@ class _TypePlanner:
                 self.column.kind, boundaries.get(data_id, table), table
             )
             readings[reading] += 1
-            self._plan_group(data_id, self._read(group, reading))
+            # Ranges that Gen2 never asked for do not shorten those that it did.
+            asked = [c for c in group if c.provenance.table != self.never_asked]
+            never = [c for c in group if c.provenance.table == self.never_asked]
+            self._plan_group(data_id, [*self._read(asked, reading), *self._read(never, reading)])
         self._decide_reading(readings, table)
         self._decide_lookup_table(groups)
         self._report_changes()
@@ -226,6 +232,8 @@ class _TypePlanner:
                 before = (span,) if isinstance(span, Span) and claim.begin else ()
                 self._note("override", claim.master, before, (override,))
                 span = override
+                if not override.overlaps(Span(MIN_NS, MAX_NS)) or override.is_empty:
+                    span = f"the recipe's range {override} has no length between 1970 and 2100"
             if isinstance(span, str):
                 self.result.rejects.append(
                     Reject(
@@ -236,20 +244,23 @@ class _TypePlanner:
                 )
                 continue
             calib_ns = to_tai(parse_time(master.calib_date.strip()), "utc")
-            claimed.append(Claimed(claim.master, span, calib_ns, claim.registered))
+            # A range given by hand is meant to be found.
+            asked = override is not None or claim.provenance.table != self.never_asked
+            claimed.append(Claimed(claim.master, span, calib_ns, claim.registered, asked))
         return claimed
 
     def _plan_group(self, data_id: DataId, claimed: Sequence[Claimed]) -> None:
         united = unite(claimed)
         if len(united) < len(claimed):
             for key, (before, after) in changed_spans(claimed, united).items():
-                if len(set(before)) > 1:
+                if set(before) != set(after):
                     self._note("same-master", key, before, after)
         resolved, conflicts = resolve(united, self.policy)
         for conflict in conflicts:
             self.conflicts[_conflict_key(conflict)] += 1
+        asked = {claim.master: claim.asked for claim in united}
         for key, (before, after) in changed_spans(united, resolved).items():
-            self._note(self.policy.value, key, before, after)
+            self._note(self.policy.value if asked[key] else "never-selected", key, before, after)
         exposures = self.times.get((self.column.name, data_id.physical_filter))
         cleared = resolved
         if exposures is not None:
@@ -268,6 +279,7 @@ class _TypePlanner:
     def _report_changes(self) -> None:
         why = {
             "override": "the recipe gives this range",
+            "never-selected": "Gen2 looked in another table, so this master yields to those found there",
             "same-master": "several rows state the validity of one master: they add up",
             "whole-exposure": "the boundary would cut an exposure, which Gen2 dated by its start "
             "and Gen3 matches as a whole",
