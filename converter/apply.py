@@ -63,6 +63,8 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     ------
     StoppedError
         The plan may not be carried out.
+    UsageError
+        Target or ledger cannot be written.
     Gen2to3Error
         The target refused a batch. Batches before it stay, and the same
         command goes on from there.
@@ -71,6 +73,10 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         raise StoppedError(reason)
     if plan.is_empty:
         return None
+    path = ledger_path(target, ledger)
+    if path is not None and (ledger or path.exists()):
+        # Before a repository is made that would then stay behind empty.
+        Ledger(path).check()
     butler = open_target(target, create=True)
     path = ledger_path(target, ledger)
     if path is None:
