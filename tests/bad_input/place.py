@@ -254,7 +254,10 @@ def account_for_everything(place: Place, result: dict[str, Any], datasets: Datas
     directories = tuple(item for item in items if item.endswith("/"))
 
     def named(path: Path) -> bool:
-        shorts = [str(path), *(str(path)[len(str(d)) + 1 :] for d in (place.calib, place.root) if path.is_relative_to(d))]
+        shorts = [
+            str(path),
+            *(str(path)[len(str(d)) + 1 :] for d in (place.calib, place.root) if path.is_relative_to(d)),
+        ]
         if any(re.search(rf"(?<![\w/.-]){re.escape(short)}(?![\w/~-]|\.\w)", spoken) for short in shorts):
             return True
         return str(path).startswith(directories)
@@ -278,7 +281,7 @@ def account_for_everything(place: Place, result: dict[str, Any], datasets: Datas
         (place.registry, f"{place.root}: raw registry", place.root, {"raw": RAW_TEMPLATE}),
         (place.calib_registry, f"{place.calib}: calibration registry", place.calib, CALIB_TEMPLATES),
     ):
-        if whole in items:
+        if whole in items or not database.exists():
             continue
         for table, row in _rows(database):
             if {f"{database}: table {table}", f"{database} table {table} row {row['id']}"} & items:
