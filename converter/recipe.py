@@ -243,7 +243,7 @@ def _override(value: Any) -> ValidityOverride:
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
     if "dataset_type" not in given:
-        raise ValueError(f"the key 'dataset_type' is missing in {given}")
+        raise ValueError("the key 'dataset_type' is missing")
     # YAML reads a bare 2015-01-01 as a date; its ISO text is what was meant.
     return ValidityOverride(**{k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in given.items()})
 

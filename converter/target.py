@@ -106,7 +106,8 @@ def open_reading(root: str) -> Butler | None:
     if "://" not in root and root not in Butler.get_known_repos():
         if not os.path.lexists(root) or (directory.is_dir() and not any(directory.iterdir())):
             return None
-        if not directory.is_file() and not (directory / "butler.yaml").exists():
+        is_config = directory.is_file() and directory.suffix in (".yaml", ".yml", ".json")
+        if not is_config and not (directory / "butler.yaml").exists():
             raise UsageError(
                 f"{root} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
             )

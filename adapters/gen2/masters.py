@@ -143,7 +143,7 @@ class _TableReader:
             try:
                 relative = self.templates[c.dataset_type].format(row)
             except Gen2to3Error as exc:
-                self._reject(provenance, str(exc))
+                self._reject(provenance, f"{exc}; correct the registry")
                 return
             expected.append(relative)
             found = self.source.index.entry(relative)

@@ -86,7 +86,7 @@ def read_raws(
         try:
             relative = template.format(row)
         except Gen2to3Error as exc:
-            result.rejects.append(Reject(str(where), str(exc)))
+            result.rejects.append(Reject(str(where), f"{exc}; correct the registry"))
             continue
         entry = source.raw_index.entry(relative)
         found = None if entry is None else entry[0]

@@ -182,7 +182,8 @@ def _read_raw_registry(
             if camera.raw.table not in tables:
                 raise Gen2to3Error(
                     f"{registry.source}: table {camera.raw.table} is missing, found "
-                    f"{', '.join(registry.tables()) or 'no table'}; no raw can be converted"
+                    f"{', '.join(registry.tables()) or 'no table'}; no raw can be converted, "
+                    "copy the registry again from its origin"
                 )
             _require_raw_columns(camera, tables[camera.raw.table], registry.source)
             for name in sorted(wanted - set(tables)):

@@ -166,7 +166,7 @@ TABLES = [
     BadInput(
         "raw table missing",
         lambda p: p.raw_sql("DROP TABLE raw"),
-        r"raw registry: .*registry\.sqlite3: table raw is missing, found raw_visit; no raw can be converted",
+        r"raw registry: .*registry\.sqlite3: table raw is missing, found raw_visit; no raw can be converted, copy .*",
         lost=(ALL_RAWS,),
     ),
     BadInput(
@@ -768,7 +768,7 @@ CALLS = [
     called(
         "target that is a file",
         lambda p: p.target.write_text("mine"),
-        r"/repo cannot be opened as a Butler repository: .+",
+        r"/repo exists but is no Butler repository \(no butler\.yaml\); give an empty or new directory",
     ),
     called(
         "target below a file",
@@ -890,7 +890,7 @@ CONFLICTS = [
     BadInput(
         "run collection that is a chain",
         register("HSC/raw/all", CollectionType.CHAINED),
-        r"collection HSC/raw/all exists as CHAINED, needed as RUN; .+",
+        r"collection HSC/raw/all exists as CHAINED, needed as RUN; rename it, or convert into another repository",
         status=3,
     ),
     BadInput(

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from lsst.daf.butler import Butler
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+
+
+@pytest.fixture(scope="session")
+def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Butler repository as made by the first conversion into it, to be copied: making one takes long."""
+    path = tmp_path_factory.mktemp("empty") / "repo"
+    Butler.makeRepo(str(path))
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,10 +18,13 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_input(case: BadInput, tmp_path: Path) -> None:
+def test_bad_input(case: BadInput, tmp_path: Path, empty_repository: Path) -> None:
     place = Place(tmp_path)
     case.make(place)
     place.target = tmp_path / TARGETS.get(case.name, "repo")
+    if case.status < 2:
+        # Whether a repository is made at all is for the calls that must not make one.
+        shutil.copytree(empty_repository, place.target)
     source, target, elsewhere = digest(place.root), digest(place.target), digest(place.elsewhere)
 
     inspected = place.run("inspect", place.root)
