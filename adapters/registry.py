@@ -33,7 +33,13 @@ def _load(point: EntryPoint) -> CameraEntry:
         loaded = point.load()
         if not (isinstance(loaded, type) and issubclass(loaded, Camera)):
             raise TypeError(f"{point.value} is not a subclass of adapters.camera.Camera")
-        return CameraEntry(point.name, provider, loaded())
+        camera = loaded()
+        if not (isinstance(camera.mappers, tuple) and all(isinstance(m, str) for m in camera.mappers)):
+            raise TypeError(
+                f"{point.value}: mappers is expected to be a tuple of texts, found {camera.mappers!r}"
+            )
+        _ = camera.instrument.name  # the instrument file may be broken too
+        return CameraEntry(point.name, provider, camera)
     except Exception as exc:  # a plugin may fail in any way at all
         return CameraEntry(point.name, provider, None, f"{type(exc).__name__}: {exc}")
 

@@ -73,7 +73,8 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     StoppedError
         The plan may not be carried out.
     UsageError
-        The target is not local and no ledger was named.
+        The target is not local and no ledger was named, or target or ledger
+        cannot be written.
     Gen2to3Error
         The target refused a batch. Batches before it stay, and the same
         command goes on from there.
@@ -87,6 +88,9 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     unknown = _unknown(plan, book)
     if plan.is_empty and not unknown:
         return None
+    if ledger or path.exists():
+        # Before a repository is made that would then stay behind empty.
+        book.check()
     butler = open_target(target, create=True)
     conversion = book.begin("convert", plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)

@@ -18,7 +18,7 @@ from typing import Any
 import sqlite_utils
 
 from .decisions import Change, Decision
-from .nouns import DataId, Gen2to3Error
+from .nouns import DataId, Gen2to3Error, UsageError
 from .timespans import Span
 
 FILE_NAME = "gen2to3.sqlite3"
@@ -119,6 +119,19 @@ class Ledger:
             raise Gen2to3Error(
                 f"ledger {self.path}: {exc}; move the file away (it is only a record), or name another with --ledger"
             ) from exc
+
+    def check(self) -> None:
+        """Open the ledger (made if it is not there).
+
+        Raises
+        ------
+        UsageError
+            It cannot be opened.
+        """
+        try:
+            self._open()
+        except Gen2to3Error as exc:
+            raise UsageError(str(exc)) from exc
 
     def begin(self, command: str, recipe: Mapping[str, Any], versions: Mapping[str, str]) -> int:
         """Record the start of a conversion and give its number."""

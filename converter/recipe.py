@@ -9,16 +9,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from .nouns import DataId, UsageError
 from .overlaps import Policy
 from .timespans import Reading, parse_time
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 TRANSFERS = ("auto", "direct", "symlink", "relsymlink", "hardlink", "copy", "move")
 
@@ -52,12 +55,17 @@ class ValidityOverride:
             raise UsageError(f"validity override: detector {self.detector!r} is no number")
         if self.scale not in ("utc", "tai"):
             raise UsageError(f"validity override: scale {self.scale!r} is neither utc nor tai")
-        for text in (self.begin, self.end):
-            if text:
-                try:
-                    parse_time(text)
-                except ValueError as exc:
-                    raise UsageError(f"validity override for {self.dataset_type}: {exc}") from None
+        if self.detector is not None and (
+            isinstance(self.detector, bool) or not isinstance(self.detector, int)
+        ):
+            raise UsageError(f"detector {self.detector!r} is expected to be a number")
+        what = f"validity override for {self.dataset_type}"
+        try:
+            begin, end = (parse_time(text) if text else None for text in (self.begin, self.end))
+        except (ValueError, TypeError) as exc:
+            raise UsageError(f"{what}: {exc}") from None
+        if begin is not None and end is not None and begin[:2] >= end[:2]:
+            raise UsageError(f"{what}: {self.begin} to {self.end} has no length or runs backwards")
 
     def matches(self, dataset_type: str, calib_date: str, data_id: DataId) -> bool:
         """Whether a master is meant."""
@@ -189,34 +197,63 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
         default = known[key].default
         try:
             if key == "readings":
-                values[key] = {str(k): Reading(v) for k, v in (value or {}).items()}
+                values[key] = {str(k): _choice(Reading, v) for k, v in _mapping(value or {}).items()}
             elif key == "overlaps":
-                values[key] = {str(k): Policy(v) for k, v in (value or {}).items()}
+                values[key] = {str(k): _choice(Policy, v) for k, v in _mapping(value or {}).items()}
             elif key == "validity":
-                values[key] = tuple(ValidityOverride(**_texts(v)) for v in value or ())
+                values[key] = tuple(map(_override, value or ()))
             elif isinstance(default, tuple):
                 if not isinstance(value, list | tuple):
                     raise ValueError(f"expected a list, found {value!r}")
-                values[key] = tuple(map(int if key == "visits" else str, value))
+                values[key] = tuple(map(_number if key == "visits" else str, value))
             elif isinstance(default, bool):
                 if not isinstance(value, bool):
                     raise ValueError(f"expected true or false, found {value!r}")
                 values[key] = value
+            elif isinstance(default, int):
+                values[key] = _number(value)
             else:
                 if value is None or isinstance(value, bool | list | tuple | Mapping):
                     # An empty or unquoted YAML value must not become the text "None" or "False".
-                    raise ValueError(
-                        f"expected {'a number' if isinstance(default, int) else 'text'}, found {value!r}"
-                    )
-                values[key] = int(value) if isinstance(default, int) else str(value)
-        except (ValueError, TypeError, AttributeError) as exc:
+                    raise ValueError(f"expected text, found {value!r}")
+                values[key] = str(value)
+        except (ValueError, TypeError, UsageError) as exc:
             raise UsageError(f"{source}: key {key!r}: {exc}") from None
-    return Recipe(**values)
+    try:
+        return Recipe(**values)
+    except UsageError as exc:
+        raise UsageError(f"{source}: {exc}") from None
 
 
-def _texts(override: Mapping[str, Any]) -> dict[str, Any]:
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"expected a mapping, found {value!r}")
+    return value
+
+
+def _number(value: Any) -> int:
+    # True is an int, and int() would cut a fraction off.
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a number, found {value!r}")
+    return value
+
+
+def _choice(choices: type[Choice], value: Any) -> Choice:
+    try:
+        return choices(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is none of {', '.join(choices)}") from None
+
+
+def _override(value: Any) -> ValidityOverride:
+    known = [f.name for f in dataclasses.fields(ValidityOverride)]
+    given = {str(k): v for k, v in _mapping(value).items()}
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(known)}")
+    if "dataset_type" not in given:
+        raise ValueError("the key 'dataset_type' is missing")
     # YAML reads a bare 2015-01-01 as a date; its ISO text is what was meant.
-    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in override.items()}
+    return ValidityOverride(**{k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in given.items()})
 
 
 def load_recipe(path: Path, root: str = "") -> Recipe:

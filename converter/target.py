@@ -138,7 +138,8 @@ def open_reading(root: str) -> Butler | None:
     if directory is not None:
         if not os.path.lexists(directory) or (directory.is_dir() and not any(directory.iterdir())):
             return None
-        if not directory.is_file() and not (directory / "butler.yaml").exists():
+        is_config = directory.is_file() and directory.suffix in (".yaml", ".yml", ".json")
+        if not is_config and not (directory / "butler.yaml").exists():
             raise UsageError(
                 f"{root} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
             )

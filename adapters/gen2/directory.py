@@ -297,6 +297,15 @@ class DirectoryIndex:
                 return name, found
         return None
 
+    def dangling(self, relpath: str) -> str | None:
+        """Relative path of a link to nothing under a name, which for Gen2 was no file; `None` if there is none."""
+        relpath = _plain(relpath)
+        for name in (relpath + suffix for suffix in SUFFIXES):
+            found = self.files.get(name)
+            if found is not None and found.kind == "dangling":
+                return name
+        return None
+
     def _through_aliases(self, relpath: str) -> FileEntry | None:
         for _ in range(_MAX_LINKS):
             parts = relpath.split("/")

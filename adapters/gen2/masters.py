@@ -13,7 +13,7 @@ from converter.timespans import Boundaries, count_boundaries
 from ..camera import Calibration, Camera
 from .directory import FileEntry
 from .lookup import Table
-from .source import CalibSource, why_not
+from .source import LINK_TO_NOTHING, CalibSource, why_not
 from .templates import Template
 
 Row = Mapping[str, Any]
@@ -107,13 +107,18 @@ class _TableReader:
         self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
         self.ranges: dict[tuple[str, DataId], list[tuple[str, str]]] = {}
         self.unlisted: set[str] = set()
+        table = calibrations[0].table
+        self.unread = table not in source.tables and table not in source.missing
 
     def read_rows(self, table: Table) -> None:
         """Masters and claims of the table's rows."""
         needed = {"validStart", "validEnd", *(c.detector for c in self.calibrations)}
         needed |= {c.date for c in self.calibrations}
-        absent = sorted(needed - set(table.columns))
+        # Types may share a table, and columns that only some of their paths need may be missing.
+        needed |= set.intersection(*(set(t.keys) for t in self.templates.values()))
+        absent = sorted(needed - set(table.columns)) if table.rows else []
         if absent:
+            self.unread = True
             self.result.rejects.append(
                 Reject(
                     f"{self.source.registry}: table {table.name}",
@@ -138,7 +143,7 @@ class _TableReader:
             try:
                 relative = self.templates[c.dataset_type].format(row)
             except Gen2to3Error as exc:
-                self._reject(provenance, str(exc))
+                self._reject(provenance, f"{exc}; correct the registry")
                 return
             expected.append(relative)
             found = self.source.index.entry(relative)
@@ -153,7 +158,7 @@ class _TableReader:
             if problem:
                 self._reject(provenance, f"{found[0]} {problem}", self._path(found[0]))
                 continue
-            key = self._key(c, row, provenance)
+            key = self._key(c, row, provenance, found[0])
             if key is not None and self._add_master(c, key, *found, row, provenance):
                 self._note_range(c, key, row)
                 self.result.claims.append(_claim(key, row, provenance))
@@ -167,6 +172,11 @@ class _TableReader:
                 key = self._key(c, row, None)
                 if key is not None:
                     self._note_range(c, key, row)
+            broken = [name for e in expected if (name := self.source.index.dangling(e)) is not None]
+            if broken:
+                self.result.seen.update(broken)
+                self._reject(provenance, f"{broken[0]} {LINK_TO_NOTHING}")
+                return
             self._reject(
                 provenance,
                 f"file not found: expected {' or '.join(expected)} below {self.source.root}; "
@@ -197,8 +207,10 @@ class _TableReader:
         kept = [claim for claim in self.result.claims if claim.master not in replaced]
         self.result.claims[:] = kept + claims
 
-    def _key(self, c: Calibration, row: Row, report: Provenance | None) -> MasterKey | None:
-        """Key of a row's master; problems are rejects where ``report`` is given."""
+    def _key(
+        self, c: Calibration, row: Row, report: Provenance | None, relative: str = ""
+    ) -> MasterKey | None:
+        """Key of a row's master (whose file may be known); problems are rejects where ``report`` is given."""
         problem = ""
         detector = row[c.detector]
         physical_filter = None
@@ -207,21 +219,23 @@ class _TableReader:
             problem = f"{c.detector} is {detector!r}, expected a number"
         elif detector + c.detector_offset not in self.detectors:
             problem = f"unknown detector {detector}: {self.camera.instrument.name} has no such detector"
+            problem += "; correct the registry, or leave it out with --exclude"
         elif "physical_filter" in c.dimensions:
             physical_filter = self.camera.physical_filter(row.get("filter"))
             if physical_filter is None:
                 problem = (
                     f"unknown filter {row.get('filter')!r}: {self.camera.instrument.name} has no such filter; "
-                    "correct the registry or leave the row out with --exclude"
+                    "correct the registry, or leave it out with --exclude"
                 )
         if not problem:
             try:
                 run_stamp = stamp(str(row[c.date]))
             except ValueError as exc:
-                problem = f"{c.date}: {exc}"
+                problem = f"{c.date}: {exc}; correct the registry, or leave it out with --exclude"
         if problem:
             if report is not None:
-                self._reject(report, problem)
+                where = f"{relative}: " if relative else ""
+                self._reject(report, f"{where}{problem}", self._path(relative) if relative else "")
             return None
         return MasterKey(c.dataset_type, run_stamp, DataId(detector + c.detector_offset, physical_filter))
 
@@ -277,19 +291,20 @@ class _TableReader:
             self._skip_excluded(relative, c)
             return
         if c.detector not in values or c.date not in values:
-            self._skip(relative, f"no row in table {c.table}, and the path does not tell detector and date")
+            self._skip(relative, f"{self._no_row(c)}, and the path does not tell detector and date")
             return
         key = self._key(c, values, Provenance(self._path(relative)))
         if key is None:
             return
         if key in self.result.masters:
             other = self.result.masters[key].path
-            self._skip(relative, f"no row in table {c.table}, and {other} has the same data ID and date")
+            self._skip(relative, f"{self._no_row(c)}, and {other} has the same data ID and date")
             return
         self._add_master(c, key, relative, entry, values, Provenance(self._path(relative)))
-        self._skip(
-            relative, f"no row in table {c.table}: ingested as {c.dataset_type} without a validity range"
-        )
+        self._skip(relative, f"{self._no_row(c)}: ingested as {c.dataset_type} without a validity range")
+
+    def _no_row(self, c: Calibration) -> str:
+        return f"table {c.table} could not be read" if self.unread else f"no row in table {c.table}"
 
     def report_missing_table(self, name: str) -> None:
         """A table that is not there matters only if there are files for it."""
@@ -329,7 +344,7 @@ def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
     return ValidityClaim(
         key,
         str(row["validStart"]),
-        str(row["validEnd"]) or "None",
+        str(row["validEnd"]) or "(empty)",
         str(row.get("registered") or ""),
         provenance,
     )

@@ -9,7 +9,7 @@ from converter.nouns import Gen2to3Error, Observation, Provenance, RawFile, Reje
 
 from ..camera import Camera
 from .directory import FileEntry
-from .source import Gen2Source, why_not
+from .source import LINK_TO_NOTHING, Gen2Source, why_not
 from .templates import Template
 
 
@@ -65,6 +65,7 @@ def read_raws(
     detectors = {d.id for d in camera.instrument.detectors}
     times = [t for t in time_columns(camera) if table is not None and t in table.columns]
     by_path: dict[str, tuple[int, list[int], Provenance]] = {}
+    by_data_id: dict[tuple[int, int], str] = {}
     entries: dict[str, FileEntry] = {}
     left_out = 0
     for values in table.rows if table is not None else ():
@@ -85,7 +86,7 @@ def read_raws(
         try:
             relative = template.format(row)
         except Gen2to3Error as exc:
-            result.rejects.append(Reject(str(where), str(exc)))
+            result.rejects.append(Reject(str(where), f"{exc}; correct the registry"))
             continue
         entry = source.raw_index.entry(relative)
         found = None if entry is None else entry[0]
@@ -102,8 +103,19 @@ def read_raws(
             Observation(exposure, detector, {t: str(row[t]) for t in times}, physical_filter, row_id or 0)
         )
         if detector not in detectors:
-            reason = f"unknown detector {detector}: {camera.instrument.name} has no such detector"
-            result.rejects.append(Reject(str(where), f"{relative}: {reason}"))
+            path = "" if found is None else f"{source.raw_root}/{found}"
+            result.rejects.append(
+                Reject(
+                    str(where),
+                    f"{relative}: unknown detector {detector}: {camera.instrument.name} has no such detector; "
+                    "correct the registry, or leave it out with --exclude",
+                    path,
+                )
+            )
+            continue
+        if broken := source.raw_index.dangling(relative) if found is None else None:
+            result.seen.add(broken)
+            result.rejects.append(Reject(str(where), f"{broken} {LINK_TO_NOTHING}"))
             continue
         if entry is None or found is None:
             result.rejects.append(
@@ -116,6 +128,16 @@ def read_raws(
             continue
         if problem := why_not(entry[1]):
             result.rejects.append(Reject(str(where), f"{found} {problem}", f"{source.raw_root}/{found}"))
+            continue
+        if by_data_id.setdefault((exposure, detector), found) != found:
+            result.rejects.append(
+                Reject(
+                    str(where),
+                    f"{found} has the same exposure and detector as {by_data_id[exposure, detector]}; "
+                    "one of the two has to be left out with --exclude",
+                    f"{source.raw_root}/{found}",
+                )
+            )
             continue
         entries[found] = entry[1]
         known = by_path.setdefault(found, (exposure, [], where))
@@ -143,12 +165,12 @@ def read_raws(
 
 def _report_unlisted(source: Gen2Source, template: Template, result: Raws) -> None:
     """Raw files without a row: Gen2 could not see them, so they are named."""
-    if not source.raw_tables:
-        return  # without a registry every raw would be unlisted; the registry itself is the reject
+    table = source.camera.raw.table
+    why = f"no row in table {table}: Gen2 never saw it"
+    if table not in source.raw_tables:
+        why = f"table {table} could not be read: without it no raw is converted"
     for relative in sorted(set(source.raw_index.files) - result.seen):
         if source.raw_index.files[relative].kind == "file" and template.parse(relative) is not None:
             result.seen.add(relative)
             path = f"{source.raw_root}/{relative}"
-            result.skips.append(
-                Skip(path, f"no row in table {source.camera.raw.table}: Gen2 never saw it", path)
-            )
+            result.skips.append(Skip(path, why, path))

@@ -333,7 +333,7 @@ def _check_sqlite(head: bytes, size: int, source: str, complete: bool) -> None:
             "run `git lfs pull` in the source repository"
         )
     if not head.startswith(_SQLITE_MAGIC[: len(head)]):
-        raise Gen2to3Error(f"registry {source} is not a SQLite database")
+        raise Gen2to3Error(f"registry {source} is not a SQLite database: copy it again from its origin")
     expected = 100
     if len(head) >= 100:
         page = int.from_bytes(head[16:18], "big")

@@ -7,7 +7,7 @@ it into nouns.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,13 @@ from converter.nouns import Gen2to3Error, Reject, Skip, UsageError
 
 from ..camera import Camera
 from ..registry import detect_camera, get_camera
-from .directory import DirectoryIndex, FileEntry
+from .directory import DirectoryIndex, FileEntry, unsafe
 from .lookup import CalibRoot, Table
 from .registries import Registry, open_registry
 from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
+from .templates import Template
+
+LINK_TO_NOTHING = "is a link to nothing; restore the file that it names"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class CalibSource:
         return CalibRoot(str(self.root), self.tables, self.locate)
 
     def locate(self, relative: str) -> str | None:
-        """Absolute path of a file by its template path, `None` if it is not there."""
+        """Absolute path of a file by its template path, `None` if it is not there (or leads out of the root)."""
+        if unsafe(relative):
+            return None
         found = self.index.entry(relative)
         return None if found is None or found[1].kind != "file" else f"{self.root}/{found[0]}"
 
@@ -103,7 +108,7 @@ def why_not(entry: FileEntry) -> str:
     return {
         "file": "",
         "outside": "is a link that leads out of the source; allow its target with --allow-outside DIR",
-        "dangling": "is a link to nothing; restore the file that it names",
+        "dangling": LINK_TO_NOTHING,
         "special": "is no regular file; remove it from the source",
     }[entry.kind]
 
@@ -133,18 +138,13 @@ def open_source(
     chosen = get_camera(camera) if camera else detect_camera(gen2_root.mapper)
     rejects: list[Reject] = []
     skips: list[Skip] = []
-    raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects)
+    raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects, skips)
     directories = find_calib_roots(gen2_root, [Path(c) for c in calib], chosen.searches_for_calib)
     if not directories:
-        skips.append(
-            Skip(
-                str(gen2_root.root),
-                "no calibration root with a calibRegistry was found; name one with --calib",
-            )
-        )
+        _report_no_calib_root(gen2_root, chosen, rejects, skips)
     inside = {d.resolve() for d in directories} - {raw_root.resolve()}
     declared = (*gen2_root.chain, *directories, *map(Path, allowed))
-    calibs = tuple(_read_calib_root(d, chosen, declared, rejects) for d in directories)
+    calibs = tuple(_read_calib_root(d, chosen, declared, rejects, skips) for d in directories)
     index = DirectoryIndex(
         raw_root, declared, prune=lambda rel: rel == "rerun" or (raw_root / rel).resolve() in inside
     )
@@ -161,8 +161,24 @@ def open_source(
     )
 
 
+def _report_no_calib_root(root: Gen2Root, camera: Camera, rejects: list[Reject], skips: list[Skip]) -> None:
+    """No calibrations are nothing bad, but a place for them that lacks its registry is."""
+    expected = root.calib_root
+    if expected is None and camera.searches_for_calib and (root.root / "CALIB").is_dir():
+        expected = root.root / "CALIB"
+    if expected is None:
+        why = "no calibration root with a calibRegistry was found; name one with --calib"
+        skips.append(Skip(str(root.root), why))
+        return
+    why = (
+        "no calibRegistry.sqlite3 or calibRegistry.pgsql was found there; "
+        "restore it, or name another calibration root with --calib"
+    )
+    rejects.append(Reject(f"{expected}: calibration registry", why))
+
+
 def _read_raw_registry(
-    root: Gen2Root, camera: Camera, rejects: list[Reject]
+    root: Gen2Root, camera: Camera, rejects: list[Reject], skips: list[Skip]
 ) -> tuple[Path, str, dict[str, Table]]:
     wanted = {camera.raw.table, *(c.lookup.reference for c in camera.calibrations if c.lookup.reference)}
     try:
@@ -172,9 +188,13 @@ def _read_raw_registry(
             if camera.raw.table not in tables:
                 raise Gen2to3Error(
                     f"{registry.source}: table {camera.raw.table} is missing, found "
-                    f"{', '.join(registry.tables()) or 'no table'}; no raw can be converted"
+                    f"{', '.join(registry.tables()) or 'no table'}; no raw can be converted, "
+                    "copy the registry again from its origin"
                 )
             _require_raw_columns(camera, tables[camera.raw.table], registry.source)
+            for name in sorted(wanted - set(tables)):
+                why = "table is missing: Gen2 could not complete the lookups that ask it"
+                skips.append(Skip(f"{registry.source}: table {name}", why))
             return location.path.parent, registry.source, tables
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{root.root}: raw registry", str(exc)))
@@ -183,7 +203,8 @@ def _read_raw_registry(
 
 def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
     raw = camera.raw
-    for column in (raw.exposure, raw.detector, raw.filter, raw.time.name):
+    needed = (raw.exposure, raw.detector, raw.filter, raw.time.name, *Template(raw.template).keys)
+    for column in needed:
         if column not in table.columns:
             raise Gen2to3Error(
                 f"{source}: table {raw.table} has no column {column}, found {', '.join(table.columns)}; "
@@ -192,7 +213,7 @@ def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
 
 
 def _read_calib_root(
-    directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject]
+    directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject], skips: list[Skip]
 ) -> CalibSource:
     wanted = {c.table for c in camera.calibrations} | {c.lookup_table for c in camera.calibrations}
     tables: dict[str, Table] = {}
@@ -212,9 +233,23 @@ def _read_calib_root(
                         rejects.append(Reject(f"{source}: table {name}", str(exc)))
                 else:
                     missing.append(name)
+            _report_unknown_tables(registry, wanted, camera, skips)
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
     return CalibSource(directory, source, tables, tuple(missing), DirectoryIndex(directory, allowed))
+
+
+def _report_unknown_tables(
+    registry: Registry, wanted: Collection[str], camera: Camera, skips: list[Skip]
+) -> None:
+    """Rows that no dataset type of the camera reads: named, so that none vanishes."""
+    for name in registry.tables():
+        # The companion tables repeat what the others say.
+        if name in wanted or name.endswith("_visit"):
+            continue
+        if rows := registry.count(name):
+            why = f"{rows} row{'s' if rows > 1 else ''}, of no dataset type of {camera.instrument.name}"
+            skips.append(Skip(f"{registry.source}: table {name}", why))
 
 
 def _table(registry: Registry, name: str) -> Table:

@@ -44,7 +44,8 @@ def plan_collections(
     def usable(name: str, wanted: str) -> bool:
         found = target.collections.get(name)
         if found not in (None, wanted):
-            advice = "give another --label"
+            is_calib = name.startswith(calibration) and label
+            advice = "give another --label" if is_calib else "rename it, or convert into another repository"
             if name == chain:
                 advice = "--label '' uses it as it is" if found == "CALIBRATION" else "give a --label"
             conflicts.append(f"collection {name} exists as {found}, needed as {wanted}; {advice}")

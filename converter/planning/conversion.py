@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from pathlib import Path
 
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
-from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject
+from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
 from ..operations import HandOff, InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
@@ -44,8 +45,9 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the target
-        exists and is no Butler repository.
+        is inside of it, or exists and is no Butler repository.
     """
+    _require_outside(target, recipe)
     butler = open_reading(target)
     gathered = gather(recipe)
     camera = gathered.source.camera
@@ -100,6 +102,20 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     return plan
 
 
+def _require_outside(target: str, recipe: Recipe) -> None:
+    """Nothing is ever written into a Gen2 repository."""
+    if "://" in target:
+        return
+    real = Path(target).resolve()
+    for root in (recipe.root, *recipe.calib):
+        # The root itself is no Butler repository, and is refused as such.
+        if real != Path(root).resolve() and real.is_relative_to(Path(root).resolve()):
+            raise UsageError(
+                f"{target} is inside the Gen2 repository {root}, where nothing is written; "
+                "give a directory outside of it"
+            )
+
+
 def _plan_raws(
     gathered: Gathered, state: TargetState, plan: Plan, progress: Progress
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
@@ -116,12 +132,29 @@ def _plan_raws(
             by_exposure.setdefault(file.exposure, []).append(file.path)
     jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
     records: dict[int, ExposureRecord] = {}
-    for result in progress(read_exposures(jobs, camera, plan.recipe.workers), "headers", len(jobs)):
-        plan.header_reads += result.reads
-        for reject in result.rejects:
-            bad.setdefault(reject.item, reject.reason)
-        if result.record is not None:
-            records[result.exposure] = result.record
+    while jobs:
+        foreign: list[HeaderJob] = []
+        for result in progress(read_exposures(jobs, camera, plan.recipe.workers), "headers", len(jobs)):
+            plan.header_reads += result.reads
+            for reject in result.rejects:
+                bad.setdefault(
+                    reject.item, f"{reject.reason}; restore the file, or leave it out with --exclude"
+                )
+            if result.record is None or result.path is None:
+                continue
+            said = result.record.exposure["id"]
+            if said == result.exposure:
+                records[result.exposure] = result.record
+                continue
+            bad[result.path] = (
+                f"the header says exposure {said}, the registry {result.exposure}; "
+                "correct the registry or restore the file"
+            )
+            # The other files of the exposure may be its own.
+            paths = tuple(p for p in sorted(by_exposure[result.exposure]) if p not in bad)
+            if paths:
+                foreign.append(HeaderJob(result.exposure, paths))
+        jobs = foreign
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     good = [f for f in files if f.path not in bad]
     return plan_raws(camera, good, gathered.raws.observations, records, state)
@@ -140,6 +173,7 @@ def _plan_masters(
 
     bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
+    plan.skips = [skip for skip in plan.skips if skip.path not in bad]
     masters = {key: m for key, m in gathered.masters.items() if m.path not in bad}
     claims = [c for c in gathered.claims if c.master in masters]
     validity = plan_validity(camera, recipe, masters, claims, gathered.boundaries, times)

@@ -212,7 +212,7 @@ def plan_raws(
     raw, instrument = camera.raw, camera.instrument.name
     run = names.raw_run(instrument)
     there = target.datasets.get((raw.dataset_type, run), ())
-    good = _check_exposures(camera, records, observations, target, plan)
+    good, problems = _check_exposures(camera, records, observations, target, plan)
     entries: list[IngestFile] = []
     needed: dict[int, ExposureRecord] = {}
     owner: dict[DataId, str] = {}
@@ -233,8 +233,8 @@ def plan_raws(
         if file.exposure in good:
             needed[file.exposure] = good[file.exposure]
         elif file.exposure not in target.exposures:
-            if file.exposure in records:  # the exposure itself is a reject; its files follow it
-                plan.rejects.append(Reject(file.path, f"exposure {file.exposure} is rejected", file.path))
+            if file.exposure in problems:
+                plan.rejects.append(Reject(file.path, problems[file.exposure], file.path))
             continue
         by_formatter: dict[str, list[tuple[str, DataId]]] = defaultdict(list)
         for data_id in missing:
@@ -265,32 +265,30 @@ def _check_exposures(
     observations: Iterable[Observation],
     target: TargetState,
     plan: DatasetPlan,
-) -> dict[int, ExposureRecord]:
-    """Exposure records that agree with the registry, the instrument and the target."""
+) -> tuple[dict[int, ExposureRecord], dict[int, str]]:
+    """Exposure records that agree with instrument, target and each other, and what is wrong with the others."""
     filters = {f.name for f in camera.instrument.filters}
     registered = {o.exposure: o.physical_filter for o in observations}
     names_seen = dict(target.observations)
     good: dict[int, ExposureRecord] = {}
+    problems: dict[int, str] = {}
     for exposure, record in sorted(records.items()):
         fields = record.exposure
         item = f"exposure {exposure}"
-        if fields["id"] != exposure:
-            problem = (
-                f"the header says exposure {fields['id']}, the registry {exposure}; correct the registry"
-            )
-        elif fields["physical_filter"] not in filters:
-            problem = (
+        if fields["physical_filter"] not in filters:
+            problems[exposure] = (
                 f"unknown filter {fields['physical_filter']!r} in the header: "
-                f"{camera.instrument.name} has no such filter"
+                f"{camera.instrument.name} has no such filter; leave the file out with --exclude"
             )
-        elif names_seen.setdefault(fields["obs_id"], exposure) != exposure:
-            problem = (
-                f"observation id {fields['obs_id']} is also that of exposure {names_seen[fields['obs_id']]}"
+            continue
+        if names_seen.setdefault(fields["obs_id"], exposure) != exposure:
+            problems[exposure] = (
+                f"observation id {fields['obs_id']} in the header is also that of exposure "
+                f"{names_seen[fields['obs_id']]}; leave the file out with --exclude"
             )
-        else:
-            problem = _clashing_day(record, target)
-        if problem:
-            plan.rejects.append(Reject(item, problem))
+            continue
+        if clash := _clashing_day(record, target):
+            problems[exposure] = clash
             continue
         good[exposure] = record
         for warning in record.warnings:
@@ -307,7 +305,7 @@ def _check_exposures(
                     camera.raw.dataset_type,
                 )
             )
-    return good
+    return good, problems
 
 
 def _clashing_day(record: ExposureRecord, target: TargetState) -> str:

@@ -238,7 +238,7 @@ class _TypePlanner:
                 self.result.rejects.append(
                     Reject(
                         str(claim.provenance),
-                        f"{span}; correct the registry or give the range in the recipe's validity list",
+                        f"{master.path}: {span}; correct the registry or give the range in the recipe's validity list",
                         master.path,
                     )
                 )

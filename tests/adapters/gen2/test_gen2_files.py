@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,15 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64
     "content, state",
     [
         (HEADER.ljust(2880), FileState.FITS),
-        (gzip.compress(HEADER.ljust(28800)), FileState.FITS_GZ),
-        (gzip.compress(HEADER + os.urandom(5000)), FileState.FITS_GZ),
+        (gzip.compress(HEADER.ljust(28800), mtime=0), FileState.FITS_GZ),
+        (gzip.compress(HEADER + random.Random(0).randbytes(5000), mtime=0), FileState.FITS_GZ),
         (POINTER, FileState.LFS_POINTER),
         (b"", FileState.EMPTY),
         (b"SIMPLE", FileState.NOT_FITS),
         (b"\x80\x04\x95 pickle", FileState.NOT_FITS),
         (b"\x1f\x8b", FileState.NOT_FITS),
         (b"\x1f\x8b\x08\x00garbage garbage garbage", FileState.NOT_FITS),
-        (gzip.compress(b"not FITS"), FileState.NOT_FITS),
+        (gzip.compress(b"not FITS", mtime=0), FileState.NOT_FITS),
     ],
 )
 def test_sniff(tmp_path: Path, content: bytes, state: FileState) -> None:

@@ -272,7 +272,7 @@ def test_distinct_errors(tmp_path: Path, registry: Path) -> None:
         "is a Git LFS pointer, not the registry itself: run `git lfs pull` in the source repository"
     )
     path.write_text("visit,filter\n1,g\n")
-    assert fail(path) == "is not a SQLite database"
+    assert fail(path) == "is not a SQLite database: copy it again from its origin"
     path.write_bytes(registry.read_bytes()[:50])
     assert fail(path) == "is truncated: 50 bytes, at least 100 were expected; copy it again from its origin"
     path.write_bytes(registry.read_bytes()[:4096])
