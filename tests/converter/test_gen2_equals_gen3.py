@@ -62,13 +62,13 @@ def test_planned_spans_give_gen2s_master(camera: str, dialect: str) -> None:
 
 
 def found_by(
-    camera: str, ranges: list[tuple[str, str, str]], at: str, policy: Policy = Policy.FAIL
+    ranges: list[tuple[str, str, str]], at: str, policy: Policy = Policy.FAIL, later: int = 0
 ) -> set[str]:
-    """Calibration dates that Gen3 finds for an imSim bias observed from an instant on."""
-    begin = to_tai(parse_time(at), "tai")
-    rows = [{"id": n, **row} for n, row in enumerate(calib_rows(camera, ranges, ["NONE"], [36]), start=1)]
+    """Calibration dates that Gen3 finds for an imSim bias; ``later`` (ns) was cut off the observation's text."""
+    begin = to_tai(parse_time(at), "tai") + later
+    rows = [{"id": n, **row} for n, row in enumerate(calib_rows("imsim", ranges, ["NONE"], [36]), start=1)]
     world = World(
-        camera, {"bias": rows}, [Exposure(begin, begin + 30 * SECOND, "i_sim_1.4", {"dateObs": at})]
+        "imsim", {"bias": rows}, [Exposure(begin, begin + 30 * SECOND, "i_sim_1.4", {"dateObs": at})]
     )
     plan = world.plan(Recipe("/", overlaps={"*": policy}))
     assert not plan.conflicts
@@ -82,7 +82,7 @@ def found_by(
     [
         # One day, extended where times are observed, against a range that starts with it.
         (
-            [("2022-01-01", "2022-01-05", "2022-01-05"), ("2022-01-02", "2022-01-05", "2022-01-09"), ("2022-01-03", "2022-01-10", "2022-01-12")],
+            [("2022-01-01", "2022-01-05", "2022-01-05"), ("2022-01-02", "2022-01-05", "2022-01-09"), ("2022-01-03", "2022-01-10", "2022-01-12"), ("2022-01-04", "2022-01-13", "2022-01-14")],
             "2022-01-05T03:00:00.000",
             Policy.NARROWEST,
         ),
@@ -95,7 +95,7 @@ def found_by(
     ],
 )  # fmt: skip
 def test_what_was_once_wrong(ranges: list[tuple[str, str, str]], at: str, policy: Policy) -> None:
-    assert found_by("imsim", ranges, at, policy) == {"2022-01-02"}
+    assert found_by(ranges, at, policy) == {"2022-01-02"}
 
 
 def test_a_limit_texts_that_differ_only_in_their_digits() -> None:
@@ -105,4 +105,15 @@ def test_a_limit_texts_that_differ_only_in_their_digits() -> None:
         ("2022-01-02", "2022-01-05T03:00:00.000", "2022-01-09T00:00:00"),
     ]
     assert "2022-01-05T03:00:00" < "2022-01-05T03:00:00.000"  # so Gen2 had the first
-    assert found_by("imsim", ranges, "2022-01-05T03:00:00") == {"2022-01-02"}
+    assert found_by(ranges, "2022-01-05T03:00:00") == {"2022-01-02"}
+
+
+def test_a_limit_what_was_cut_off_the_observations_text() -> None:
+    """An exposure that begins after the end of a range by less than its text shows, with nothing after it."""
+    ranges = [("2022-01-01", "2022-01-01T00:00:00", "2022-01-05T02:59:59.999998")]
+    at = "2022-01-05T02:59:59.999"
+    assert found_by(ranges, at, later=998_000) == {"2022-01-01"}
+    assert found_by(ranges, at, later=999_500) == set()
+    # With another master after it, the boundary moves with the exposure.
+    ranges.append(("2022-01-02", "2022-01-05T02:59:59.999999", "2022-01-09T00:00:00"))
+    assert found_by(ranges, at, later=999_500) == {"2022-01-01"}
