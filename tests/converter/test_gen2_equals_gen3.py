@@ -62,13 +62,13 @@ def test_planned_spans_give_gen2s_master(camera: str, dialect: str) -> None:
 
 
 def found_by(
-    camera: str, ranges: list[tuple[str, str, str]], at: str, policy: Policy = Policy.FAIL
+    ranges: list[tuple[str, str, str]], at: str, policy: Policy = Policy.FAIL, later: int = 0
 ) -> set[str]:
-    """Calibration dates that Gen3 finds for an imSim bias observed from an instant on."""
+    """Calibration dates that Gen3 finds for an imSim bias; ``later`` (ns) was cut off the observation's text."""
     begin = to_tai(parse_time(at), "tai") + later
     rows = [{"id": n, **row} for n, row in enumerate(calib_rows("imsim", ranges, ["NONE"], [36]), start=1)]
     world = World(
-        camera, {"bias": rows}, [Exposure(begin, begin + 30 * SECOND, "i_sim_1.4", {"dateObs": at})]
+        "imsim", {"bias": rows}, [Exposure(begin, begin + 30 * SECOND, "i_sim_1.4", {"dateObs": at})]
     )
     plan = world.plan(Recipe("/", overlaps={"*": policy}))
     assert not plan.conflicts
@@ -82,7 +82,7 @@ def found_by(
     [
         # One day, extended where times are observed, against a range that starts with it.
         (
-            [("2022-01-01", "2022-01-05", "2022-01-05"), ("2022-01-02", "2022-01-05", "2022-01-09"), ("2022-01-03", "2022-01-10", "2022-01-12")],
+            [("2022-01-01", "2022-01-05", "2022-01-05"), ("2022-01-02", "2022-01-05", "2022-01-09"), ("2022-01-03", "2022-01-10", "2022-01-12"), ("2022-01-04", "2022-01-13", "2022-01-14")],
             "2022-01-05T03:00:00.000",
             Policy.NARROWEST,
         ),
