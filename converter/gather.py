@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -14,9 +14,9 @@ from adapters.gen2.masters import Calibrations, read_calibrations
 from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not
 
-from .nouns import Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
+from .nouns import DataId, Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
+from .readings import Boundaries, count_boundaries
 from .recipe import Recipe
-from .timespans import Boundaries
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Gathered:
     raws: Raws
     masters: dict[MasterKey, Master] = field(default_factory=dict)
     claims: list[ValidityClaim] = field(default_factory=list)
-    boundaries: dict[str, dict] = field(default_factory=dict)
+    boundaries: dict[str, dict[DataId, Boundaries]] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
@@ -119,10 +119,20 @@ def _merge(result: Gathered, calibrations: Calibrations) -> None:
         )
     result.masters |= {k: m for k, m in calibrations.masters.items() if k not in twice}
     result.claims += [c for c in calibrations.claims if c.master not in twice]
-    for dataset_type, groups in calibrations.boundaries.items():
+    for dataset_type, groups in count_all(calibrations.ranges).items():
         table = result.boundaries.setdefault(dataset_type, {})
         for data_id, counts in groups.items():
             table[data_id] = table.get(data_id, Boundaries()) + counts
+
+
+def count_all(
+    ranges: Mapping[str, Mapping[DataId, Sequence[tuple[str, str]]]],
+) -> dict[str, dict[DataId, Boundaries]]:
+    """How the ranges of every dataset type and data ID meet."""
+    return {
+        dataset_type: {data_id: count_boundaries(texts) for data_id, texts in groups.items()}
+        for dataset_type, groups in ranges.items()
+    }
 
 
 def _account(result: Gathered, root: str, seen: set[str], index: DirectoryIndex) -> None:

@@ -20,8 +20,9 @@ from adapters.gen2.lookup import Table
 from .gather import Gathered, gather
 from .nouns import Reject, Skip
 from .planning.validity import plan_validity
+from .readings import Boundaries, Reading, choose_reading, detect_dialect
 from .recipe import Recipe
-from .timespans import Boundaries, Reading, choose_reading, detect_dialect, parse_time
+from .timespans import parse_time
 
 # How the readers begin to say what is the matter.
 NO_FILE = "file not found"

@@ -19,7 +19,8 @@ import yaml
 
 from .nouns import DataId, UsageError
 from .overlaps import Policy
-from .timespans import Reading, parse_time
+from .readings import Reading
+from .timespans import parse_time
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -51,8 +52,6 @@ class ValidityOverride:
     scale: str = "utc"
 
     def __post_init__(self) -> None:
-        if self.detector is not None and not isinstance(self.detector, int):
-            raise UsageError(f"validity override: detector {self.detector!r} is no number")
         if self.scale not in ("utc", "tai"):
             raise UsageError(f"validity override: scale {self.scale!r} is neither utc nor tai")
         if self.detector is not None and (

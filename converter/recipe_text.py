@@ -12,8 +12,8 @@ from adapters.gen2.files import printable
 from .inspection import Inspection
 from .nouns import UsageError
 from .overlaps import Policy
+from .readings import Reading
 from .recipe import TRANSFERS
-from .timespans import Reading
 
 COMMENTS = {
     "root": "Gen2 root. ROOT on the command line replaces it.",

@@ -28,7 +28,7 @@ from .progress import Progress, no_progress
 from .recipe import Recipe
 from .same_file import FileIdentity
 from .target import open_reading
-from .timespans import DAY, Span, parse_time, to_tai
+from .timespans import DAY, Span, parse_time, stamp, to_tai
 
 
 @dataclass
@@ -277,7 +277,7 @@ class _Verifier:
         for key, value in gen2.values:
             if key == calibration.date:
                 try:
-                    stamps.add(names.stamp(str(value)))
+                    stamps.add(stamp(str(value)))
                 except ValueError:
                     continue
         asked = Span(*span)

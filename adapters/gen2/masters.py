@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.names import stamp
 from converter.nouns import DataId, Gen2to3Error, Master, MasterKey, Provenance, Reject, Skip, ValidityClaim
-from converter.timespans import Boundaries, count_boundaries
+from converter.timespans import stamp
 
 from ..camera import Calibration, Camera
 from .directory import FileEntry
@@ -29,9 +28,9 @@ class Calibrations:
         Masters by key; those without a claim have no registry row.
     claims
         What the registry says of their validity.
-    boundaries
-        Per dataset type and data ID: how the ranges meet, over all rows
-        (also those whose file is missing), the evidence for the dialect.
+    ranges
+        Per dataset type and data ID: the texts of all rows' ranges (also
+        those whose file is missing), the evidence for the dialect.
     rejects, skips
         Rows and files that are not converted, and why.
     seen
@@ -40,7 +39,7 @@ class Calibrations:
 
     masters: dict[MasterKey, Master] = field(default_factory=dict)
     claims: list[ValidityClaim] = field(default_factory=list)
-    boundaries: dict[str, dict[DataId, Boundaries]] = field(default_factory=dict)
+    ranges: dict[str, dict[DataId, list[tuple[str, str]]]] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -105,7 +104,6 @@ class _TableReader:
         self.result = result
         self.detectors = {d.id for d in camera.instrument.detectors}
         self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
-        self.ranges: dict[tuple[str, DataId], list[tuple[str, str]]] = {}
         self.unlisted: set[str] = set()
         table = calibrations[0].table
         self.unread = table not in source.tables and table not in source.missing
@@ -132,8 +130,6 @@ class _TableReader:
         for c in self.calibrations:
             if c.lookup_table != c.table and c.lookup_table in self.source.tables:
                 self._read_lookup_table(c, self.source.tables[c.lookup_table])
-        for (dataset_type, data_id), ranges in self.ranges.items():
-            self.result.boundaries.setdefault(dataset_type, {})[data_id] = count_boundaries(ranges)
 
     def _read_row(self, row: Row, table: Table) -> None:
         provenance = self._provenance(row, table)
@@ -267,9 +263,8 @@ class _TableReader:
         return True
 
     def _note_range(self, c: Calibration, key: MasterKey, row: Row) -> None:
-        self.ranges.setdefault((c.dataset_type, key.data_id), []).append(
-            (str(row["validStart"]), str(row["validEnd"]))
-        )
+        by_data_id = self.result.ranges.setdefault(c.dataset_type, {})
+        by_data_id.setdefault(key.data_id, []).append((str(row["validStart"]), str(row["validEnd"])))
 
     def read_unlisted_files(self) -> None:
         """Files that a template names and no row does: kept, but not certified."""

@@ -16,8 +16,8 @@ from click.core import ParameterSource
 from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy
+from ..readings import Reading
 from ..recipe import TRANSFERS, Recipe, load_recipe, recipe_from_dict
-from ..timespans import Reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

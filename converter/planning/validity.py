@@ -21,19 +21,9 @@ from ..overlaps import (
     resolve,
     unite,
 )
+from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read_ranges
 from ..recipe import Recipe
-from ..timespans import (
-    MAX_NS,
-    MIN_NS,
-    Boundaries,
-    Reading,
-    Span,
-    choose_reading,
-    detect_dialect,
-    parse_time,
-    read_ranges,
-    to_tai,
-)
+from ..timespans import MAX_NS, MIN_NS, Span, parse_time, to_tai
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
 

@@ -252,7 +252,7 @@ VALIDITY = [
         ("runs backwards", "2014-11-20", "2014-11-10", "validity 2014-11-20 to 2014-11-10 runs backwards"),
         ("is NULL", None, None, "validity None to None: 'None' is not YYYY-MM-DD .*"),
         ("is the text None", "None", "None", "validity None to None: 'None' is not YYYY-MM-DD .*"),
-        ("is empty text", "", "", r"validity \(empty\) to \(empty\): '\(empty\)' is not YYYY-MM-DD .*"),
+        ("is empty text", "", "", r"validity \(open\) to \(empty\): '\(empty\)' is not YYYY-MM-DD .*"),
         ("has one end only", "2014-07-02", None, "validity 2014-07-02 to None: 'None' is not .*"),
         ("is no date", "soon", "31/12/2014", "validity soon to 31/12/2014: 'soon' is not YYYY-MM-DD .*"),
         ("is not padded", "2014-7-2", "2014-10-01", "validity 2014-7-2 to 2014-10-01: '2014-7-2' is not .*"),

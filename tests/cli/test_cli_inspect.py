@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from converter.inspection import inspect_source
+from converter.readings import Reading
 from converter.recipe import Recipe, load_recipe
 from converter.recipe_text import COMMENTS
-from converter.timespans import Reading
 from fixtures.hsc import HscSpec, make_hsc
 
 from .conftest import error_line, run_process

@@ -11,8 +11,8 @@ from converter.cli.progress import progress_for
 from converter.ledger import FILE_NAME, Ledger
 from converter.overlaps import Policy
 from converter.progress import no_progress
+from converter.readings import Reading
 from converter.recipe import Recipe, load_recipe
-from converter.timespans import Reading
 
 from .conftest import error_line, run_process
 

@@ -23,6 +23,7 @@ from adapters.gen2.masters import read_calibrations
 from adapters.gen2.source import CalibSource
 from adapters.hsc import HSC
 from adapters.lsst import LATISS, ImSim
+from converter.gather import count_all
 from converter.nouns import DataId, Observation
 from converter.planning.validity import Validity, exposure_times, plan_validity
 from converter.recipe import Recipe
@@ -179,7 +180,9 @@ class World:
             for row in self.raw_rows()
         ]
         times = exposure_times(self.camera, observations, self.timespans())
-        result = plan_validity(self.camera, recipe, found.masters, found.claims, found.boundaries, times)
+        result = plan_validity(
+            self.camera, recipe, found.masters, found.claims, count_all(found.ranges), times
+        )
         result.rejects += found.rejects
         return result
 

@@ -171,7 +171,7 @@ def test_the_butler_finds_gen2s_master(
     said: Counter[str] = Counter()
     for table in MATCHED[camera]:
         said.update(result.by_type[table])
-    assert (result.explained, result.disagreements) == (0, 0)
+    assert (result.explained, result.disagree) == (0, [])
     assert counts == said
     if camera == "hsc":
         assert straddling > 0

@@ -9,22 +9,15 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converter.timespans import (
-    DAY,
-    MAX_NS,
-    SECOND,
+from converter.readings import (
     Boundaries,
-    ParsedTime,
     Reading,
-    Span,
     choose_reading,
     count_boundaries,
     detect_dialect,
-    format_tai,
-    parse_time,
     read_ranges,
-    to_tai,
 )
+from converter.timespans import DAY, MAX_NS, SECOND, ParsedTime, Span, format_tai, parse_time, to_tai
 from fixtures.registry import assign_validity
 
 STABLE = settings(derandomize=True, deadline=None, database=None, max_examples=200)
