@@ -8,14 +8,14 @@ the author's intention open, from the interior boundaries of the table (its
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from .timespans import DAY, ParsedTime, Scale, Span, parse_time, to_tai
+from .timespans import DAY, MAX_NS, MIN_NS, ParsedTime, Scale, Span, parse_time, to_tai
 
 
 class Reading(StrEnum):

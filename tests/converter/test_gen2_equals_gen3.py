@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from gen2_worlds import CAMERAS, DIALECTS, SECOND, Exposure, World, calib_rows, worlds
 from hypothesis import HealthCheck, Phase, given, settings
 
 from converter.overlaps import Policy
 from converter.recipe import Recipe
 from converter.timespans import parse_time, to_tai
+
+from .gen2_worlds import CAMERAS, DIALECTS, SECOND, Exposure, World, calib_rows, worlds
 
 COMMON = settings(
     derandomize=True,
