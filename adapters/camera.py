@@ -86,6 +86,34 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Extensions:
+    """How a file with several detectors says which extension is which.
+
+    Parameters
+    ----------
+    card
+        Header card of the extension that names the detector, ``""`` if the
+        number of the HDU counts.
+    pattern
+        Regular expression with one group, for a card that is a text; what
+        does not match is no detector.
+    offset
+        Added to the number to give the Gen3 detector id.
+    highest
+        Highest number that is a detector (focus and guide chips have higher
+        ones), `None` for no limit.
+    compressed
+        Card that counts instead where ``EXTNAME`` is ``COMPRESSED_IMAGE``.
+    """
+
+    card: str = ""
+    pattern: str = ""
+    offset: int = 0
+    highest: int | None = None
+    compressed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """One calibration dataset type: where Gen2 kept it and what Gen3 calls it.
 
@@ -110,6 +138,14 @@ class Calibration:
         ``extension`` counts from 1).
     date
         Column with the calibration date, from which the RUN is named.
+    extensions
+        How detectors are found in files that hold several.
+    shares_dates
+        Whether several files of one data ID may have the same date; then
+        all but the first (by path) get a RUN ``<stamp>.<n>``.
+    zone
+        IANA time zone of the registry's times (date column and ranges), if
+        they are naive local times; ``""`` for the time column's own scale.
     """
 
     dataset_type: str
@@ -122,6 +158,9 @@ class Calibration:
     detector: str = "detector"
     detector_offset: int = 0
     date: str = "calibDate"
+    extensions: Extensions | None = None
+    shares_dates: bool = False
+    zone: str = ""
 
     @property
     def lookup_table(self) -> str:
@@ -148,6 +187,8 @@ class Raw:
         Time column of the calibration lookups.
     formatter_by_detector
         Exceptions to ``formatter``.
+    extensions
+        How detectors are found in files that hold several.
     """
 
     template: str
@@ -161,6 +202,7 @@ class Raw:
     table: str = "raw"
     dataset_type: str = "raw"
     storage_class: str = "Exposure"
+    extensions: Extensions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +323,12 @@ class Camera:
 
     searches_for_calib: ClassVar[bool] = False
     """Whether the Gen2 mapper looked for CALIB below the root and parents."""
+
+    noon_s: ClassVar[int] = 43_200
+    """Seconds after 0h UTC at which one night's calibrations end and the next one's begin."""
+
+    calib_time_s: ClassVar[int] = 43_200
+    """Seconds after 0h UTC at which a calibration dated by day was taken, as far as that is known."""
 
     raw: ClassVar[Raw]
     calibrations: ClassVar[tuple[Calibration, ...]]

@@ -57,7 +57,8 @@ def _check_types(recipe: Recipe, camera: Camera) -> None:
             raise UsageError(
                 f"types: {pattern!r} matches no dataset type of {camera.instrument.name}: {', '.join(every)}"
             )
-    for key, choices in (("readings", recipe.readings), ("overlaps", recipe.overlaps)):
+    choices_by_key = {"readings": recipe.readings, "overlaps": recipe.overlaps, "ranges": recipe.ranges}
+    for key, choices in choices_by_key.items():
         for name in sorted(choices.keys() - {*calibrations, "*"}):
             raise UsageError(
                 f"{key}: {name!r} is no calibration type of {camera.instrument.name}: {', '.join(calibrations)}"

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from .nouns import MasterKey
-from .timespans import DAY, MAX_NS, MIN_NS, Span
+from .timespans import DAY, MAX_NS, MIN_NS, SECOND, Span
 
 
 class Policy(StrEnum):
@@ -26,6 +26,16 @@ class Policy(StrEnum):
     LATEST_REGISTERED = "latest-registered"
     NARROWEST = "narrowest"
     NEAREST = "nearest"
+
+
+class RangeRule(StrEnum):
+    """Ranges made from the masters' dates, instead of those of the source."""
+
+    NEAREST = "nearest"
+    """Each master up to the middle between its time and the next one's."""
+
+    PREVIOUS_AFTERNOON = "previous-afternoon"
+    """Each master from the noon of its day to the noon of the next one's day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +175,46 @@ def _rank(claim: Claimed, policy: Policy, low: int, high: int) -> tuple[int | st
     if policy is Policy.NEAREST:
         return (claim.asked, -abs(2 * claim.calib_ns - low - high), claim.calib_ns)
     return (claim.asked,)
+
+
+def rebuild(claims: Sequence[Claimed], rule: RangeRule, noon_s: int, calib_time_s: int) -> list[Claimed]:
+    """Ranges by the masters' dates, from the first begin to the last end that the source gives.
+
+    Parameters
+    ----------
+    claims
+        United claims of one dataset type and data ID.
+    rule
+        How the ranges follow from the dates.
+    noon_s
+        Seconds after 0h UTC at which one night ends and the next one begins.
+    calib_time_s
+        Seconds after 0h UTC at which a calibration dated by day was taken.
+
+    Notes
+    -----
+    Masters of the same date are told apart by the source's ranges only; they
+    keep the order of those, and all but the last get no range.
+    """
+    if not claims:
+        return []
+    last: dict[int, Claimed] = {}
+    for claim in sorted(claims, key=lambda c: (c.calib_ns, _begin(c.span))):
+        last[claim.calib_ns] = claim
+    ordered = list(last.values())
+    if rule is RangeRule.NEAREST:
+        # With equal times of day the middle does not depend on which time that is, but the end of the day does.
+        edges = [(a.calib_ns + b.calib_ns) // 2 + calib_time_s * SECOND for a, b in pairwise(ordered)]
+        first = min(_begin(c.span) for c in claims)
+    else:
+        edges = [c.calib_ns + noon_s * SECOND for c in ordered[1:]]
+        first = ordered[0].calib_ns + noon_s * SECOND
+    end = max(_end(c.span) for c in claims)
+    bounds = [first, *edges, end]
+    made = [
+        replace(c, span=Span(a, b).clipped()) for c, (a, b) in zip(ordered, pairwise(bounds), strict=True)
+    ]
+    return [c for c in made if not c.span.is_empty]
 
 
 @dataclass(frozen=True)

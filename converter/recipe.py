@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import yaml
 
 from .nouns import DataId, UsageError
-from .overlaps import Policy
+from .overlaps import Policy, RangeRule
 from .readings import Reading
 from .timespans import parse_time
 
@@ -107,6 +107,9 @@ class Recipe:
     overlaps
         Per dataset type (or ``"*"``): which master wins where several are
         valid.
+    ranges
+        Per dataset type: ranges made from the masters' dates, instead of
+        those of the registry.
     validity
         Ranges given by hand.
     workers
@@ -128,6 +131,7 @@ class Recipe:
     allow_outside: tuple[str, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
     overlaps: Mapping[str, Policy] = field(default_factory=dict)
+    ranges: Mapping[str, RangeRule] = field(default_factory=dict)
     validity: tuple[ValidityOverride, ...] = ()
     workers: int = 1
     update_instrument: bool = False
@@ -158,6 +162,10 @@ class Recipe:
         """Overlap policy of a dataset type."""
         return self.overlaps.get(dataset_type, self.overlaps.get("*", Policy.FAIL))
 
+    def range_rule(self, dataset_type: str) -> RangeRule | None:
+        """How ranges are made from dates, `None` to take those of the registry."""
+        return self.ranges.get(dataset_type, self.ranges.get("*"))
+
     def reading(self, dataset_type: str) -> Reading | None:
         """Reading asked for, `None` to detect it."""
         return self.readings.get(dataset_type, self.readings.get("*"))
@@ -166,6 +174,7 @@ class Recipe:
         """Plain types, for YAML and the ledger."""
         result = dataclasses.asdict(self)
         result["readings"] = {k: v.value for k, v in self.readings.items()}
+        result["ranges"] = {k: v.value for k, v in self.ranges.items()}
         result["overlaps"] = {k: v.value for k, v in self.overlaps.items()}
         for key, value in result.items():
             if isinstance(value, tuple):
@@ -199,6 +208,8 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
                 values[key] = {str(k): _choice(Reading, v) for k, v in _mapping(value or {}).items()}
             elif key == "overlaps":
                 values[key] = {str(k): _choice(Policy, v) for k, v in _mapping(value or {}).items()}
+            elif key == "ranges":
+                values[key] = {str(k): _choice(RangeRule, v) for k, v in _mapping(value or {}).items()}
             elif key == "validity":
                 values[key] = tuple(map(_override, value or ()))
             elif isinstance(default, tuple):

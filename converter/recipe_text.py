@@ -11,7 +11,7 @@ from adapters.gen2.files import printable
 
 from .inspection import Inspection
 from .nouns import UsageError
-from .overlaps import Policy
+from .overlaps import Policy, RangeRule
 from .readings import Reading
 from .recipe import TRANSFERS
 
@@ -28,6 +28,8 @@ COMMENTS = {
     "readings": f"What validity ranges mean, by dataset type: {', '.join(Reading)}.\n"
     "A type that is not here is detected, for each detector and filter on its own.",
     "overlaps": f"Which master wins where several are valid, by dataset type: {', '.join(Policy)}.",
+    "ranges": f"Ranges made from the masters' dates, by dataset type: {', '.join(RangeRule)}.\n"
+    "Without one the registry's ranges are taken.",
     "validity": "Ranges given by hand (ISO texts, '' for unbounded; `end` is not part of the range), such as\n"
     "- {dataset_type: dark, calib_date: '2014-09-01', detector: 49, begin: '2014-09-01', end: '', scale: utc}",
     "workers": "Processes that read raw headers.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 import warnings
+import zoneinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -187,3 +188,32 @@ def stamp(text: str) -> str:
     seconds = time.ns // SECOND
     date = format_tai(time.day * DAY)[:10].replace("-", "")
     return f"{date}T{seconds // 3600:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}Z"
+
+
+@lru_cache(maxsize=1 << 16)
+def local_to_utc(text: str, zone: str) -> str:
+    """Naive local time text as UTC text, with the digits it has.
+
+    Parameters
+    ----------
+    text
+        ISO date and time, or a date (its midnight).
+    zone
+        IANA time zone. Where clocks were set back the first of the two
+        instants is taken.
+
+    Raises
+    ------
+    ValueError
+        The text is no time, or there is no such zone.
+    """
+    time = parse_time(text)
+    try:
+        local = datetime.datetime.fromordinal(_EPOCH + time.day).replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    except (zoneinfo.ZoneInfoNotFoundError, OSError) as exc:
+        raise ValueError(f"there is no time zone {zone!r}: {exc}") from None
+    # Added before the zone counts: wall-clock arithmetic is what a naive time means.
+    seconds, ns = divmod(time.ns, SECOND)
+    utc = (local + datetime.timedelta(seconds=seconds)).astimezone(datetime.UTC)
+    digits = 0 if time.is_date else max(0, 9 - (len(str(time.resolution)) - 1))
+    return utc.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ns:09d}"[: digits + 1] if digits else "")

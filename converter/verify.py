@@ -23,6 +23,7 @@ from . import names
 from .answers import Answers, Certified, read_answers
 from .decisions import Change, Decision
 from .ledger import Ledger
+from .master_times import MasterTimes
 from .nouns import DataId, UsageError
 from .progress import Progress, no_progress
 from .recipe import Recipe
@@ -55,6 +56,10 @@ class Verification:
         The same outcomes per calibration type.
     explanations
         How often which decision explained a difference.
+    not_nearest, taken_after
+        Per calibration type: lookups whose Gen3 master is not the nearest in
+        time, or was taken after the exposure. Neither says that it is wrong;
+        Gen2 chose by date.
     recorded_utc
         When it was recorded, if it is not of now.
     """
@@ -68,6 +73,8 @@ class Verification:
     gen2_ambiguous: Counter[str] = field(default_factory=Counter)
     by_type: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     explanations: Counter[str] = field(default_factory=Counter)
+    not_nearest: Counter[str] = field(default_factory=Counter)
+    taken_after: Counter[str] = field(default_factory=Counter)
     recorded_utc: str = ""
 
     @classmethod
@@ -81,6 +88,8 @@ class Verification:
             disagree=data["disagree"],
             gen2_none=Counter(data["gen2_none"]),
             gen2_ambiguous=Counter(data["gen2_ambiguous"]),
+            not_nearest=Counter(data["timing"]["not_nearest"]),
+            taken_after=Counter(data["timing"]["taken_after"]),
             recorded_utc=recorded_utc,
         )
 
@@ -94,6 +103,7 @@ class Verification:
             "disagree": self.disagree,
             "gen2_none": {k: self.gen2_none[k] for k in ("gen3_none", "gen3_one")},
             "gen2_ambiguous": {k: self.gen2_ambiguous[k] for k in ("gen3_none", "gen3_one")},
+            "timing": {"not_nearest": dict(self.not_nearest), "taken_after": dict(self.taken_after)},
         }
 
 
@@ -194,12 +204,18 @@ class _Verifier:
         by_filter = "physical_filter" in calibration.dimensions
         column = self.camera.time_column(calibration)
         outcome = self.result.by_type[calibration.dataset_type]
+        times = MasterTimes(answers, self.camera.calib_time_s)
         for row in self.rows:
             gen2 = lookup.answer(row)
             span = self._span(row, column)
             physical_filter = self._filter(row) if by_filter else None
             data_id = DataId(row[self.camera.raw.detector], physical_filter)
             gen3 = () if span is None else answers.find(data_id, *span)
+            if len(gen3) == 1 and span is not None:
+                self.result.not_nearest[calibration.dataset_type] += not times.is_nearest(
+                    data_id, gen3[0], span
+                )
+                self.result.taken_after[calibration.dataset_type] += times.of(gen3[0]) > span[0]
             outcome[self._compare(calibration, row, data_id, span, gen2, gen3, answers)] += 1
         self.result.lookups += len(self.rows)
 

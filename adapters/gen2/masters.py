@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converter.nouns import DataId, Gen2to3Error, Master, MasterKey, Provenance, Reject, Skip, ValidityClaim
-from converter.timespans import stamp
+from converter.timespans import local_to_utc, stamp
 
 from ..camera import Calibration, Camera
+from ..extensions import read_contents
+from ..fits_header import HeaderError
 from .directory import FileEntry
 from .lookup import Table
 from .source import LINK_TO_NOTHING, CalibSource, why_not
@@ -105,6 +107,7 @@ class _TableReader:
         self.detectors = {d.id for d in camera.instrument.detectors}
         self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
         self.unlisted: set[str] = set()
+        self.order: dict[tuple[str, str, str, str], int] = {}
         table = calibrations[0].table
         self.unread = table not in source.tables and table not in source.missing
 
@@ -125,11 +128,35 @@ class _TableReader:
                 )
             )
             return
+        for c in self.calibrations:
+            if c.shares_dates:
+                self._order_files(c, table)
         for row in _dicts(table):
             self._read_row(row, table)
         for c in self.calibrations:
             if c.lookup_table != c.table and c.lookup_table in self.source.tables:
                 self._read_lookup_table(c, self.source.tables[c.lookup_table])
+
+    def _order_files(self, c: Calibration, table: Table) -> None:
+        """Number the files that share type, date and filter, by path."""
+        paths: dict[tuple[str, str, str], set[str]] = {}
+        for row in _dicts(table):
+            try:
+                shared = (c.dataset_type, stamp(_date(c, row)), str(row.get("filter")))
+                paths.setdefault(shared, set()).add(self.templates[c.dataset_type].format(row))
+            except (ValueError, Gen2to3Error):
+                continue  # reported where the row is read
+        for shared, names in paths.items():
+            self.order.update({(*shared, name): n for n, name in enumerate(sorted(names))})
+
+    def _stamp(self, c: Calibration, row: Row) -> str:
+        """RUN stamp of a row's master."""
+        text = stamp(_date(c, row))
+        if not c.shares_dates:
+            return text
+        name = self.templates[c.dataset_type].format(row)
+        number = self.order.get((c.dataset_type, text, str(row.get("filter")), name), 0)
+        return f"{text}.{number}" if number else text
 
     def _read_row(self, row: Row, table: Table) -> None:
         provenance = self._provenance(row, table)
@@ -225,7 +252,7 @@ class _TableReader:
                 )
         if not problem:
             try:
-                run_stamp = stamp(str(row[c.date]))
+                run_stamp = self._stamp(c, row)
             except ValueError as exc:
                 problem = f"{c.date}: {exc}; correct the registry, or leave it out with --exclude"
         if problem:
@@ -258,7 +285,7 @@ class _TableReader:
             return True
         hdu = self.templates[c.dataset_type].format_hdu(row)
         self.result.masters[key] = Master(
-            key, path, hdu, str(row[c.date]), entry.size, entry.mtime_ns, provenance
+            key, path, hdu, _date(c, row), entry.size, entry.mtime_ns, provenance
         )
         return True
 
@@ -285,6 +312,8 @@ class _TableReader:
         if not self.wants(c.dataset_type) or self.excludes(relative):
             self._skip_excluded(relative, c)
             return
+        if c.extensions is not None and c.date in values:
+            values = values | self._first_extension(c, relative)
         if c.detector not in values or c.date not in values:
             self._skip(relative, f"{self._no_row(c)}, and the path does not tell detector and date")
             return
@@ -297,6 +326,18 @@ class _TableReader:
             return
         self._add_master(c, key, relative, entry, values, Provenance(self._path(relative)))
         self._skip(relative, f"{self._no_row(c)}: ingested as {c.dataset_type} without a validity range")
+
+    def _first_extension(self, c: Calibration, relative: str) -> dict[str, int]:
+        """Keys of the first detector in a file, which leads to the others; none if it cannot be read."""
+        assert c.extensions is not None
+        try:
+            hdus = read_contents(self._path(relative), c.extensions).hdus
+        except HeaderError:
+            return {}  # what kind of file it is, is reported where files are looked at
+        hdu = self.templates[c.dataset_type].hdu
+        known = sorted(set(hdus) & self.detectors)
+        found = {c.detector: known[0] - c.detector_offset} if known else {}
+        return found | ({hdu: hdus[known[0]]} if known and isinstance(hdu, str) and hdu != c.detector else {})
 
     def _no_row(self, c: Calibration) -> str:
         return f"table {c.table} could not be read" if self.unread else f"no row in table {c.table}"
@@ -331,6 +372,12 @@ class _TableReader:
 
     def _skip_excluded(self, relative: str, c: Calibration) -> None:
         self._skip(relative, f"{c.dataset_type} left out by --types or --exclude")
+
+
+def _date(c: Calibration, row: Row) -> str:
+    """The calibration date of a row, as UTC text."""
+    text = str(row[c.date])
+    return local_to_utc(text, c.zone) if c.zone else text
 
 
 def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:

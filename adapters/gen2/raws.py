@@ -67,7 +67,7 @@ def read_raws(
     by_path: dict[str, tuple[int, list[int], Provenance]] = {}
     by_data_id: dict[tuple[int, int], str] = {}
     entries: dict[str, FileEntry] = {}
-    left_out = 0
+    left_out = strangers = 0
     for values in table.rows if table is not None else ():
         assert table is not None
         row = dict(zip(table.columns, values, strict=True))
@@ -97,6 +97,9 @@ def read_raws(
             continue
         if excludes(relative):
             result.skips.append(Skip(str(where), f"{relative} left out by --exclude"))
+            continue
+        if raw.extensions is not None and detector > (raw.extensions.highest or detector):
+            strangers += 1
             continue
         physical_filter = camera.physical_filter(row[raw.filter])
         result.observations.append(
@@ -159,6 +162,9 @@ def read_raws(
         result.skips.append(
             Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits")
         )
+    if strangers:
+        why = f"{strangers} rows of chips that are no detectors of {camera.instrument.name}"
+        result.skips.append(Skip(f"{source.raw_registry} table {raw.table}", why))
     _report_unlisted(source, template, result)
     return result
 

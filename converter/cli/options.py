@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from ..ledger import Ledger
 from ..nouns import UsageError
-from ..overlaps import Policy
+from ..overlaps import Policy, RangeRule
 from ..readings import Reading
 from ..recipe import TRANSFERS, Recipe, load_recipe, recipe_from_dict
 
@@ -160,6 +160,13 @@ source_options = _all(
         metavar="[TYPE=]READING",
         help=f"What validity ranges mean: {', '.join(Reading)} (default: detected).",
     ),
+    click.option(
+        "--ranges",
+        type=PairType("rule", RangeRule),
+        multiple=True,
+        metavar="[TYPE=]RULE",
+        help=f"Make ranges from the masters' dates: {', '.join(RangeRule)} (default: the registry's).",
+    ),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
     click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
     click.option(
@@ -264,7 +271,7 @@ def _plain(name: str, value: Any) -> Any:
         return tuple(dict.fromkeys(visit for group in value for visit in group))
     if name == "types":
         return tuple(filter(None, (t.strip() for group in value for t in group.split(","))))
-    if name in ("overlaps", "readings"):
+    if name in ("overlaps", "ranges", "readings"):
         return dict(value)
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 

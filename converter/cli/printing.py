@@ -213,6 +213,12 @@ def print_verification(verification: Verification, settings: Settings) -> None:
                 for name, counts in sorted(result.by_type.items())
             ],
         )
+        for what, counts in (
+            ("not the nearest in time", result.not_nearest),
+            ("taken after the exposure", result.taken_after),
+        ):
+            if any(counts.values()):
+                say(f"timing  {what}: " + ", ".join(f"{t} {n}" for t, n in sorted(counts.items()) if n))
         for why, number in result.explanations.most_common():
             say(f"explained  {number} x {one_line(why)}")
     for d in result.disagree:

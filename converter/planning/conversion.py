@@ -10,6 +10,7 @@ from pathlib import Path
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
+from ..contents import match_masters, match_raws
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
@@ -70,7 +71,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         if exposure.begin_ns is not None and exposure.end_ns is not None
     }
     timespans |= {r.exposure["id"]: (r.begin_ns, r.end_ns) for r in records}
-    masters, validity = _plan_masters(gathered, state, plan, timespans)
+    masters, validity, found = _plan_masters(gathered, state, plan, timespans)
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -95,7 +96,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.hand_offs = _hand_offs(gathered, recipe, target, state, bool(masters.written or masters.existing))
     plan.fingerprint = _fingerprint(gathered, state, plan)
     items = chain(
-        _master_items(instrument, recipe.label, gathered.masters, validity),
+        _master_items(instrument, recipe.label, found, validity),
         _raw_items(instrument, gathered.raws.files),
     )
     plan.items = {item.dataset: item for item in items}
@@ -126,9 +127,15 @@ def _plan_raws(
     files = gathered.raws.files
     new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
     bad = check_files((f.path for f in new), plan.recipe.workers)
+    matched = match_raws(camera, [f for f in new if f.path not in bad])
+    plan.rejects += matched.rejects
+    plan.skips += matched.skips
+    named = {f.path for f in new}
+    files = [*(f for f in files if f.path not in named), *matched.files]
+    new = matched.files
     by_exposure: dict[int, list[str]] = {}
     for file in new:
-        if file.path not in bad and file.exposure not in state.exposures:
+        if file.exposure not in state.exposures:
             by_exposure.setdefault(file.exposure, []).append(file.path)
     jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
     records: dict[int, ExposureRecord] = {}
@@ -162,7 +169,7 @@ def _plan_raws(
 
 def _plan_masters(
     gathered: Gathered, state: TargetState, plan: Plan, timespans: Mapping[int, tuple[int, int]]
-) -> tuple[DatasetPlan, Validity]:
+) -> tuple[DatasetPlan, Validity, Mapping[MasterKey, Master]]:
     """Decide validity, check new master files, plan the rest."""
     camera, recipe = gathered.source.camera, plan.recipe
     times = exposure_times(camera, gathered.raws.observations, timespans)
@@ -174,14 +181,17 @@ def _plan_masters(
     bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     plan.skips = [skip for skip in plan.skips if skip.path not in bad]
-    masters = {key: m for key, m in gathered.masters.items() if m.path not in bad}
+    matched = match_masters(camera, {key: m for key, m in gathered.masters.items() if m.path not in bad})
+    plan.rejects += matched.rejects
+    plan.skips += matched.skips
+    masters = matched.masters
     claims = [c for c in gathered.claims if c.master in masters]
     validity = plan_validity(camera, recipe, masters, claims, gathered.boundaries, times)
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
     kept = [m for key, m in masters.items() if key not in validity.refused]
-    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity
+    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity, masters
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from adapters.camera import Calibration, Camera, TimeColumn
@@ -18,12 +18,13 @@ from ..overlaps import (
     Policy,
     changed_spans,
     clear_boundaries,
+    rebuild,
     resolve,
     unite,
 )
 from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read_ranges
 from ..recipe import Recipe
-from ..timespans import MAX_NS, MIN_NS, Span, parse_time, to_tai
+from ..timespans import MAX_NS, MIN_NS, Span, local_to_utc, parse_time, to_tai
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
 
@@ -167,6 +168,7 @@ class _TypePlanner:
         times: Times,
         result: Validity,
     ) -> None:
+        self.camera = camera
         self.calibration = calibration
         self.column = camera.time_column(calibration)
         self.recipe = recipe
@@ -207,13 +209,13 @@ class _TypePlanner:
 
     def _read(self, group: Sequence[ValidityClaim], reading: Reading) -> list[Claimed]:
         """Claims of one data ID as spans; bad ones become rejects."""
-        spans = read_ranges(
-            [(c.begin, c.end) for c in group],
-            reading,
-            self.column.kind,
-            self.column.scale,
-            self.column.rollover_s,
-        )
+        spans = self._read_texts([(c.begin, c.end) for c in group], reading)
+        if self.calibration.zone:
+            naive = spans
+            spans = self._read_texts([(self._utc(c.begin), self._utc(c.end)) for c in group], reading)
+            for claim, before, after in zip(group, naive, spans, strict=True):
+                if isinstance(before, Span) and isinstance(after, Span):
+                    self._note("time-zone", claim.master, (before,), (after,))
         claimed = []
         for claim, span in zip(group, spans, strict=True):
             master = self.masters[claim.master]
@@ -239,12 +241,36 @@ class _TypePlanner:
             claimed.append(Claimed(claim.master, span, calib_ns, claim.registered, asked))
         return claimed
 
+    def _read_texts(
+        self, texts: Sequence[tuple[str | None, str | None]], reading: Reading
+    ) -> list[Span | str]:
+        return read_ranges(texts, reading, self.column.kind, self.column.scale, self.column.rollover_s)
+
+    def _utc(self, text: str | None) -> str | None:
+        """A naive local time as UTC; what is no time is left for the reading to refuse."""
+        try:
+            return local_to_utc(text, self.calibration.zone) if text else text
+        except ValueError:
+            return text
+
     def _plan_group(self, data_id: DataId, claimed: Sequence[Claimed]) -> None:
         united = unite(claimed)
         if len(united) < len(claimed):
             for key, (before, after) in changed_spans(claimed, united).items():
                 if set(before) != set(after):
                     self._note("same-master", key, before, after)
+        rule = self.recipe.range_rule(self.calibration.dataset_type)
+        if not self.calibration.lookup.valid_range and len({c.master for c in united}) == 1:
+            # Gen2 looked at no date, so its one answer was valid at all times.
+            always = [replace(united[0], span=Span(None, None))]
+            self._note_changes("no-date-test", united, always)
+            united = always
+        elif rule is not None:
+            rebuilt = rebuild(united, rule, self.camera.noon_s, self.camera.calib_time_s)
+            self._note_changes(rule.value, united, rebuilt)
+            for claim in united:
+                self.result.spans.setdefault(claim.master, [])
+            united = rebuilt
         resolved, conflicts = resolve(united, self.policy)
         for conflict in conflicts:
             self.conflicts[_conflict_key(conflict)] += 1
@@ -263,18 +289,27 @@ class _TypePlanner:
             # A master that lost all of its range to others is converted, without a range.
             self.result.spans.setdefault(claim.master, [])
 
+    def _note_changes(self, rule: str, before: Sequence[Claimed], after: Sequence[Claimed]) -> None:
+        for key, (old, new) in changed_spans(before, after).items():
+            self._note(rule, key, old, new)
+
     def _note(self, rule: str, key: MasterKey, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
         self.changes[rule][key.stamp, key.data_id.physical_filter, before, after].append(key.data_id)
 
     def _report_changes(self) -> None:
         why = {
             "override": "the recipe gives this range",
+            "time-zone": f"the registry's times are local times of {self.calibration.zone}",
+            "no-date-test": "Gen2 looked this type up without a date",
+            "previous-afternoon": "the recipe asks for the set of the afternoon before each night",
             "never-selected": "Gen2 looked in another table, so this master yields to those found there",
             "same-master": "several rows state the validity of one master: they add up",
             "whole-exposure": "the boundary would cut an exposure, which Gen2 dated by its start "
             "and Gen3 matches as a whole",
             **{policy.value: text for policy, text in WHY.items()},
         }
+        if self.recipe.range_rule(self.calibration.dataset_type) is not None:
+            why["nearest"] = "the recipe asks for the master nearest in time"
         for rule, changes in self.changes.items():
             for (stamp, physical_filter, before, after), data_ids in changes.items():
                 change = Change(stamp, tuple(dict.fromkeys(data_ids)), before, after)

@@ -1,0 +1,150 @@
+"""What multi-extension files hold against what the registry says of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from adapters.camera import Camera, Extensions
+from adapters.extensions import Contents, read_contents
+from adapters.fits_header import HeaderError
+
+from .nouns import Master, MasterKey, Provenance, RawFile, Reject, Skip
+
+
+@dataclass
+class Matched:
+    """Files and masters that are really there.
+
+    Parameters
+    ----------
+    files
+        Raw files, each with the detectors that it holds and the registry names.
+    masters
+        Masters whose extension exists, and those that no row names.
+    rejects, skips
+        Detectors that a row names and the file lacks, and the other way round.
+    """
+
+    files: list[RawFile] = field(default_factory=list)
+    masters: dict[MasterKey, Master] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+
+
+def match_raws(camera: Camera, files: Iterable[RawFile]) -> Matched:
+    """Compare raw files with the rows that name their detectors.
+
+    Files of cameras with one detector in a file pass as they are.
+    """
+    rule = camera.raw.extensions
+    result = Matched()
+    known = {d.id for d in camera.instrument.detectors}
+    for file in files:
+        contents = None if rule is None else _contents(file.path, rule, result)
+        if rule is None:
+            result.files.append(file)
+        if contents is None:
+            continue
+        there = tuple(d for d in file.detectors if d in contents.hdus)
+        absent = sorted(set(file.detectors) - set(there))
+        if absent:
+            result.rejects.append(
+                Reject(
+                    str(file.provenance),
+                    f"{file.path} has no extension for detectors {_list(absent)}, which the registry names; "
+                    "restore the file, or correct the registry",
+                    file.path,
+                )
+            )
+        unnamed = sorted((set(contents.hdus) & known) - set(there))
+        if unnamed:
+            result.skips.append(
+                Skip(
+                    f"{file.path} detectors {_list(unnamed)}", "no row in the raw table: Gen2 never saw them"
+                )
+            )
+        strangers = contents.others + len(set(contents.hdus) - known)
+        if strangers:
+            number = "1 extension" if strangers == 1 else f"{strangers} extensions"
+            result.skips.append(Skip(file.path, f"{number} of no detector of {camera.instrument.name}"))
+        if there:
+            result.files.append(replace(file, detectors=there))
+    return result
+
+
+def match_masters(camera: Camera, masters: Mapping[MasterKey, Master]) -> Matched:
+    """Compare master files with the rows that name their extensions.
+
+    Extensions without a row become masters without a claim: they are
+    ingested, not certified, and named.
+    """
+    rules = {c.dataset_type: c.extensions for c in camera.calibrations}
+    result = Matched()
+    by_file: dict[tuple[str, str], list[Master]] = defaultdict(list)
+    for key, master in masters.items():
+        if rules[key.dataset_type] is None:
+            result.masters[key] = master
+        else:
+            by_file[key.dataset_type, master.path].append(master)
+    known = {d.id for d in camera.instrument.detectors}
+    for (dataset_type, path), group in sorted(by_file.items()):
+        rule = rules[dataset_type]
+        assert rule is not None
+        contents = _contents(path, rule, result)
+        if contents is None:
+            continue
+        for master in group:
+            detector = master.key.data_id.detector
+            if detector in contents.hdus:
+                result.masters[master.key] = master
+                continue
+            result.rejects.append(
+                Reject(
+                    str(master.provenance),
+                    f"{path} has no extension for detector {detector}: it has {len(contents.hdus)} detectors; "
+                    "correct the registry, or leave the row out with --exclude",
+                )
+            )
+        _add_unnamed(group, contents, known, result)
+    return result
+
+
+def _add_unnamed(group: list[Master], contents: Contents, known: set[int], result: Matched) -> None:
+    """Masters of extensions that no row names."""
+    first = group[0]
+    named = {master.key.data_id.detector for master in group}
+    unnamed = sorted((set(contents.hdus) & known) - {d for d in named if d is not None})
+    for detector in unnamed:
+        key = first.key._replace(data_id=first.key.data_id._replace(detector=detector))
+        result.masters[key] = replace(
+            first, key=key, hdu=contents.hdus[detector], provenance=Provenance(first.path)
+        )
+    if unnamed:
+        result.skips.append(
+            Skip(
+                f"{first.path} detectors {_list(unnamed)}",
+                f"no row for these extensions: ingested as {first.key.dataset_type} without a validity range",
+                "",
+            )
+        )
+
+
+def _contents(path: str, rule: Extensions, result: Matched) -> Contents | None:
+    try:
+        return read_contents(path, rule)
+    except HeaderError as exc:
+        result.rejects.append(Reject(path, f"{exc}; restore the file", path))
+        return None
+
+
+def _list(numbers: list[int]) -> str:
+    """``1, 3..5``: short also for many."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}..{p[-1]}" for p in parts)
