@@ -103,7 +103,7 @@ class Verification:
             "disagree": self.disagree,
             "gen2_none": {k: self.gen2_none[k] for k in ("gen3_none", "gen3_one")},
             "gen2_ambiguous": {k: self.gen2_ambiguous[k] for k in ("gen3_none", "gen3_one")},
-            "timing": {"not_nearest": dict(self.not_nearest), "taken_after": dict(self.taken_after)},
+            "timing": {"not_nearest": dict(+self.not_nearest), "taken_after": dict(+self.taken_after)},
         }
 
 
@@ -215,7 +215,7 @@ class _Verifier:
                 self.result.not_nearest[calibration.dataset_type] += not times.is_nearest(
                     data_id, gen3[0], span
                 )
-                self.result.taken_after[calibration.dataset_type] += times.of(gen3[0]) > span[0]
+                self.result.taken_after[calibration.dataset_type] += times.is_after(gen3[0], span)
             outcome[self._compare(calibration, row, data_id, span, gen2, gen3, answers)] += 1
         self.result.lookups += len(self.rows)
 

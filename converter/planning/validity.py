@@ -213,9 +213,9 @@ class _TypePlanner:
         if self.calibration.zone:
             naive = spans
             spans = self._read_texts([(self._utc(c.begin), self._utc(c.end)) for c in group], reading)
-            for claim, before, after in zip(group, naive, spans, strict=True):
-                if isinstance(before, Span) and isinstance(after, Span):
-                    self._note("time-zone", claim.master, (before,), (after,))
+            for claim, as_utc, as_local in zip(group, naive, spans, strict=True):
+                if isinstance(as_utc, Span) and isinstance(as_local, Span):
+                    self._note("time-zone", claim.master, (as_utc,), (as_local,))
         claimed = []
         for claim, span in zip(group, spans, strict=True):
             master = self.masters[claim.master]
