@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
+from adapters.camera import Camera
+from adapters.gen2.overrides import changed_templates
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
+from ..chosen import chosen_rows
+from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
@@ -21,6 +25,7 @@ from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
 from .plan import Plan
+from .related import KnownExposure, known_exposures, related_masters, report_unrelated
 from .validity import Validity, exposure_times, plan_validity
 
 
@@ -57,6 +62,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan = Plan(camera, recipe)
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
+    plan.decisions += _template_decisions(camera)
     plan.instrument, conflicts, decisions = plan_instrument(
         camera.instrument, state, recipe.update_instrument
     )
@@ -64,13 +70,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.decisions += decisions
 
     raws, records = _plan_raws(gathered, state, plan, progress)
-    timespans = {
-        number: (exposure.begin_ns, exposure.end_ns)
-        for number, exposure in state.exposures.items()
-        if exposure.begin_ns is not None and exposure.end_ns is not None
-    }
-    timespans |= {r.exposure["id"]: (r.begin_ns, r.end_ns) for r in records}
-    masters, validity = _plan_masters(gathered, state, plan, timespans)
+    masters, validity = _plan_masters(gathered, state, plan, known_exposures(state, records))
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -100,6 +100,20 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     )
     plan.items = {item.dataset: item for item in items}
     return plan
+
+
+def _template_decisions(camera: Camera) -> list[Decision]:
+    return [
+        Decision(
+            "template-override",
+            dataset_type,
+            before,
+            after,
+            "the recipe says that the repository has other paths than the camera",
+            dataset_type,
+        )
+        for dataset_type, before, after in changed_templates(camera)
+    ]
 
 
 def _require_outside(target: str, recipe: Recipe) -> None:
@@ -161,10 +175,11 @@ def _plan_raws(
 
 
 def _plan_masters(
-    gathered: Gathered, state: TargetState, plan: Plan, timespans: Mapping[int, tuple[int, int]]
+    gathered: Gathered, state: TargetState, plan: Plan, known: Mapping[int, KnownExposure]
 ) -> tuple[DatasetPlan, Validity]:
     """Decide validity, check new master files, plan the rest."""
     camera, recipe = gathered.source.camera, plan.recipe
+    timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
     times = exposure_times(camera, gathered.raws.observations, timespans)
 
     def exists(key: MasterKey) -> bool:
@@ -180,8 +195,17 @@ def _plan_masters(
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
-    kept = [m for key, m in masters.items() if key not in validity.refused]
-    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity
+    kept = {key: m for key, m in masters.items() if key not in validity.refused}
+    if recipe.related_only:
+        rows = list(chosen_rows(gathered.source, recipe))
+        related = related_masters(camera, rows, known, validity.spans)
+        unrelated = {key: m for key, m in kept.items() if key not in related}
+        kept = {key: m for key, m in kept.items() if key in related}
+        # That a file without a row is ingested all the same is no longer so.
+        unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
+        plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
+        plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
+    return plan_masters(camera, recipe.label, kept.values(), validity.spans, state), validity
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:

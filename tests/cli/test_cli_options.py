@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter.cli.options import Settings, VisitsType
+from converter.cli.options import NumbersType, Settings
 from converter.cli.progress import progress_for
 from converter.ledger import FILE_NAME, Ledger
 from converter.overlaps import Policy
@@ -252,7 +252,7 @@ def test_root_of_the_command_line_wins(run_json, good, odd, tmp_path):
 
 
 def test_visits():
-    parse = VisitsType().convert
+    parse = NumbersType("visit").convert
     assert parse("1228", None, None) == [1228]
     assert parse("1, 5..7 ,9", None, None) == [1, 5, 6, 7, 9]
     assert parse("3..3", None, None) == [3]
