@@ -165,7 +165,7 @@ def read_raws(
         )
     for option, rows in left_out.items():
         where_all = f"{source.raw_registry} table {raw.table}"
-        result.skips.append(Skip(where_all, f"{rows} rows left out by {option}"))
+        result.skips.append(Skip(where_all, f"{rows} row{'' if rows == 1 else 's'} left out by {option}"))
     _report_unlisted(source, template, result)
     return result
 
