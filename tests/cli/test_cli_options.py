@@ -204,6 +204,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
     ]
     options += ["--overlaps", "bias=latest-start", "--overlaps", "nearest", "--reading", "dark=half-open"]
     options += ["--strict", "--update-instrument", "--allow-outside", "/data", "--calib", str(good.calib)]
+    options += ["--detectors", "49", "--related-only", "--template", "sky=SKY/%(ccd)d=%(calibDate)s.fits"]
     result = run("convert", "--no-verify", good.root, tmp_path / "repo", *options)
     assert result.exit_code == 0, result.output
     assert recorded(tmp_path / "repo") == {
@@ -215,6 +216,9 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "types": ["bias", "raw", "dark"],
         "exclude": ["FLAT/*", "*.txt"],
         "visits": [9040, 9042, 9044, 9045, 9046],
+        "detectors": [49],
+        "related_only": True,
+        "templates": {"sky": "SKY/%(ccd)d=%(calibDate)s.fits"},
         "allow_outside": ["/data"],
         "readings": {"dark": "half-open"},
         "overlaps": {"bias": "latest-start", "*": "nearest"},
