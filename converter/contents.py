@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.camera import Camera, Extensions
@@ -33,10 +33,11 @@ class Matched:
     skips: list[Skip] = field(default_factory=list)
 
 
-def match_raws(camera: Camera, files: Iterable[RawFile]) -> Matched:
+def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int] = ()) -> Matched:
     """Compare raw files with the rows that name their detectors.
 
-    Files of cameras with one detector in a file pass as they are.
+    Files of cameras with one detector in a file pass as they are; of
+    detectors that are not chosen (empty: all) nothing is said.
     """
     rule = camera.raw.extensions
     result = Matched()
@@ -58,7 +59,7 @@ def match_raws(camera: Camera, files: Iterable[RawFile]) -> Matched:
                     file.path,
                 )
             )
-        unnamed = sorted((set(contents.hdus) & known) - set(there))
+        unnamed = sorted((set(contents.hdus) & (set(chosen) or known)) - set(there))
         if unnamed:
             result.skips.append(
                 Skip(
@@ -74,11 +75,14 @@ def match_raws(camera: Camera, files: Iterable[RawFile]) -> Matched:
     return result
 
 
-def match_masters(camera: Camera, masters: Mapping[MasterKey, Master]) -> Matched:
+def match_masters(
+    camera: Camera, masters: Mapping[MasterKey, Master], chosen: Collection[int] = ()
+) -> Matched:
     """Compare master files with the rows that name their extensions.
 
     Extensions without a row become masters without a claim: they are
-    ingested, not certified, and named.
+    ingested, not certified, and named; those of detectors that are not
+    chosen (empty: all) are left alone.
     """
     rules = {c.dataset_type: c.extensions for c in camera.calibrations}
     result = Matched()
@@ -88,7 +92,7 @@ def match_masters(camera: Camera, masters: Mapping[MasterKey, Master]) -> Matche
             result.masters[key] = master
         else:
             by_file[key.dataset_type, master.path].append(master)
-    known = {d.id for d in camera.instrument.detectors}
+    known = set(chosen) or {d.id for d in camera.instrument.detectors}
     for (dataset_type, path), group in sorted(by_file.items()):
         rule = rules[dataset_type]
         assert rule is not None

@@ -48,8 +48,8 @@ class Gathered:
     hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
 
 
-def _check_types(recipe: Recipe, camera: Camera) -> None:
-    """Refuse choices for dataset types that the camera does not have: slips that would act in silence."""
+def _check_choices(recipe: Recipe, camera: Camera) -> None:
+    """Refuse choices for dataset types and detectors that the camera does not have: slips that would act in silence."""
     calibrations = [c.dataset_type for c in camera.calibrations]
     every = [camera.raw.dataset_type, *calibrations, *(rule.dataset_type for rule in camera.hand_offs)]
     for pattern in recipe.types:
@@ -57,6 +57,12 @@ def _check_types(recipe: Recipe, camera: Camera) -> None:
             raise UsageError(
                 f"types: {pattern!r} matches no dataset type of {camera.instrument.name}: {', '.join(every)}"
             )
+    detectors = {d.id for d in camera.instrument.detectors}
+    if unknown := [d for d in recipe.detectors if d not in detectors]:
+        raise UsageError(
+            f"detectors: {unknown[0]} is no detector of {camera.instrument.name}, "
+            f"which has {min(detectors)}..{max(detectors)}"
+        )
     choices_by_key = {"readings": recipe.readings, "overlaps": recipe.overlaps, "ranges": recipe.ranges}
     for key, choices in choices_by_key.items():
         for name in sorted(choices.keys() - {*calibrations, "*"}):
@@ -72,12 +78,12 @@ def gather(recipe: Recipe) -> Gathered:
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the recipe
-        names dataset types that the camera does not have.
+        names dataset types or detectors that the camera does not have.
     """
-    source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside)
-    _check_types(recipe, source.camera)
+    source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+    _check_choices(recipe, source.camera)
     if recipe.wants(source.camera.raw.dataset_type):
-        raws = read_raws(source, recipe.wanted_visits, recipe.excludes)
+        raws = read_raws(source, recipe.wanted_visits, recipe.excludes, recipe.wants_detector)
     else:
         raws = Raws(skips=[Skip(f"{source.raw_registry}: raws", "left out by --types")])
     result = Gathered(source, raws, rejects=[*source.rejects], skips=[*source.skips])
@@ -92,7 +98,9 @@ def gather(recipe: Recipe) -> Gathered:
             )
         )
     for calib in source.calibs:
-        calibrations = read_calibrations(source.camera, calib, recipe.wants, recipe.excludes)
+        calibrations = read_calibrations(
+            source.camera, calib, recipe.wants, recipe.excludes, recipe.wants_detector
+        )
         _merge(result, calibrations)
         _account(result, str(calib.root), calibrations.seen, calib.index)
         result.rejects += calibrations.rejects

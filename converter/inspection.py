@@ -16,6 +16,7 @@ from typing import Any
 from adapters.camera import Calibration, Camera
 from adapters.gen2.files import FileState, describe, sniff_many
 from adapters.gen2.lookup import Table
+from adapters.gen2.overrides import templates_of
 
 from .gather import Gathered, gather
 from .nouns import Reject, Skip
@@ -133,6 +134,8 @@ class Inspection:
         What cannot be converted and what is left out.
     hand_offs
         What the stack has to write.
+    templates
+        Path templates by which files were looked for, by dataset type.
     """
 
     recipe: Recipe
@@ -155,6 +158,7 @@ class Inspection:
     rejects: tuple[Reject, ...]
     skips: tuple[Skip, ...]
     hand_offs: tuple[HandOffFiles, ...]
+    templates: Mapping[str, str]
 
     @property
     def is_good(self) -> bool:
@@ -166,7 +170,7 @@ class Inspection:
         result = {
             f.name: _plain(getattr(self, f.name))
             for f in dataclasses.fields(self)
-            if f.name not in ("recipe", "rejects", "skips")
+            if f.name not in ("recipe", "templates", "rejects", "skips")
         }
         result["rejected"] = [{"item": r.item, "reason": r.reason} for r in self.rejects]
         result["skipped"] = [{"item": s.item, "reason": s.reason} for s in self.skips]
@@ -250,6 +254,7 @@ def inspect_source(recipe: Recipe) -> Inspection:
             for rule in camera.hand_offs
             if (files := gathered.hand_offs.get(rule, [])) or (not rule.pattern and gathered.masters)
         ),
+        templates=templates_of(camera),
     )
 
 

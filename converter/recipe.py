@@ -99,6 +99,12 @@ class Recipe:
         Globs of source paths (relative to their root) to leave out.
     visits
         Exposure ids to convert, empty for all.
+    detectors
+        Gen3 detector ids to convert, raws and masters, empty for all.
+    related_only
+        Leave out masters that none of the chosen exposures needs.
+    templates
+        Per dataset type: Gen2 path template to use instead of the camera's.
     allow_outside
         Directories outside of the source to which its links may lead.
     readings
@@ -128,6 +134,9 @@ class Recipe:
     types: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     visits: tuple[int, ...] = ()
+    detectors: tuple[int, ...] = ()
+    related_only: bool = False
+    templates: Mapping[str, str] = field(default_factory=dict)
     allow_outside: tuple[str, ...] = ()
     readings: Mapping[str, Reading] = field(default_factory=dict)
     overlaps: Mapping[str, Policy] = field(default_factory=dict)
@@ -149,6 +158,15 @@ class Recipe:
     def wanted_visits(self) -> frozenset[int]:
         """``visits`` to look up: a range of them may be long."""
         return frozenset(self.visits)
+
+    @cached_property
+    def wanted_detectors(self) -> frozenset[int]:
+        """``detectors`` to look up."""
+        return frozenset(self.detectors)
+
+    def wants_detector(self, detector: int) -> bool:
+        """Whether a detector is to be converted."""
+        return not self.detectors or detector in self.wanted_detectors
 
     def wants(self, dataset_type: str) -> bool:
         """Whether a dataset type is to be converted."""
@@ -176,6 +194,7 @@ class Recipe:
         result["readings"] = {k: v.value for k, v in self.readings.items()}
         result["ranges"] = {k: v.value for k, v in self.ranges.items()}
         result["overlaps"] = {k: v.value for k, v in self.overlaps.items()}
+        result["templates"] = dict(self.templates)
         for key, value in result.items():
             if isinstance(value, tuple):
                 result[key] = list(value)
@@ -210,12 +229,14 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
                 values[key] = {str(k): _choice(Policy, v) for k, v in _mapping(value or {}).items()}
             elif key == "ranges":
                 values[key] = {str(k): _choice(RangeRule, v) for k, v in _mapping(value or {}).items()}
+            elif key == "templates":
+                values[key] = {str(k): _text(v) for k, v in _mapping(value or {}).items()}
             elif key == "validity":
                 values[key] = tuple(map(_override, value or ()))
             elif isinstance(default, tuple):
                 if not isinstance(value, list | tuple):
                     raise ValueError(f"expected a list, found {value!r}")
-                values[key] = tuple(map(_number if key == "visits" else str, value))
+                values[key] = tuple(map(_number if key in ("visits", "detectors") else str, value))
             elif isinstance(default, bool):
                 if not isinstance(value, bool):
                     raise ValueError(f"expected true or false, found {value!r}")
@@ -223,10 +244,7 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
             elif isinstance(default, int):
                 values[key] = _number(value)
             else:
-                if value is None or isinstance(value, bool | list | tuple | Mapping):
-                    # An empty or unquoted YAML value must not become the text "None" or "False".
-                    raise ValueError(f"expected text, found {value!r}")
-                values[key] = str(value)
+                values[key] = _text(value)
         except (ValueError, TypeError, UsageError) as exc:
             raise UsageError(f"{source}: key {key!r}: {exc}") from None
     try:
@@ -239,6 +257,13 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise ValueError(f"expected a mapping, found {value!r}")
     return value
+
+
+def _text(value: Any) -> str:
+    # An empty or unquoted YAML value must not become the text "None" or "False".
+    if value is None or isinstance(value, bool | list | tuple | Mapping):
+        raise ValueError(f"expected text, found {value!r}")
+    return str(value)
 
 
 def _number(value: Any) -> int:

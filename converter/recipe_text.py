@@ -24,6 +24,10 @@ COMMENTS = {
     "types": "Dataset types to convert (globs), [] for all.",
     "exclude": "Paths to leave out (globs, relative to their root).",
     "visits": "Exposures to convert, [] for all.",
+    "detectors": "Detectors (Gen3 ids) to convert, raws and masters, [] for all.",
+    "related_only": "Leave out masters that none of the chosen exposures needs.",
+    "templates": "Path templates of a repository that was not written with the camera's own, by dataset type\n"
+    "('raw' too), such as {flat: 'FLAT/%(calibDate)s/FLAT-%(filter)s-%(ccd)03d.fits'}.",
     "allow_outside": "Directories outside of the source to which its links may lead.",
     "readings": f"What validity ranges mean, by dataset type: {', '.join(Reading)}.\n"
     "A type that is not here is detected, for each detector and filter on its own.",
@@ -49,6 +53,7 @@ def recipe_text(inspection: Inspection) -> str:
         "types": [f"Found: {', '.join(['raw', *(t.dataset_type for t in inspection.types)])}."],
         "readings": [f"{t.dataset_type}: {t.dialect}; {t.evidence}" for t in inspection.types],
         "overlaps": inspection.overlaps,
+        "templates": [f"{name}: {template}" for name, template in inspection.templates.items()],
     }
     for key, value in inspection.spelled_out().to_dict().items():
         lines = COMMENTS.get(key, "").splitlines()

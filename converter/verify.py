@@ -8,7 +8,7 @@ Independent of planning and writers. Gen2's side is `adapters.gen2.lookup`
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from adapters.gen2.source import Gen2Source, open_source
 
 from . import names
 from .answers import Answers, Certified, read_answers
+from .chosen import chosen_rows, registry_span
 from .decisions import Change, Decision
 from .ledger import Ledger
 from .master_times import MasterTimes
@@ -29,7 +30,7 @@ from .progress import Progress, no_progress
 from .recipe import Recipe
 from .same_file import FileIdentity
 from .target import open_reading
-from .timespans import DAY, Span, parse_time, stamp, to_tai
+from .timespans import Span, stamp
 
 
 @dataclass
@@ -138,7 +139,7 @@ def verify(
     if butler is None:
         raise UsageError(f"{target}: there is no Butler repository to verify")
     if source is None:
-        source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside)
+        source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
     book = Ledger(ledger) if ledger is not None else None
     verifier = _Verifier(butler, source, recipe, book)
     types = verifier.calibrations()
@@ -165,7 +166,7 @@ class _Verifier:
         own = names.calibration_collection(self.instrument, recipe.label)
         # What pipelines search; the labelled collection alone if nothing points at it.
         self.collection = chain if chain in butler.collections.query("*") else own
-        self.rows = list(_rows(source, recipe))
+        self.rows = list(chosen_rows(source, recipe))
         self.exposures = _exposures(butler, self.instrument)
         self.changes: dict[str, list[tuple[Decision, Change]]] = defaultdict(list)
         for decision in ledger.decisions() if ledger is not None else ():
@@ -224,12 +225,7 @@ class _Verifier:
         exposure = self.exposures.get(row[self.camera.raw.exposure])
         if exposure is not None:
             return exposure.begin, exposure.end
-        try:
-            time = parse_time(str(row.get(column.name)))
-        except ValueError:
-            return None
-        begin = to_tai(time, column.scale, column.rollover_s)
-        return begin, begin + (DAY if time.is_date else 1)
+        return registry_span(row, column)
 
     def _filter(self, row: Mapping[str, Any]) -> str | None:
         exposure = self.exposures.get(row[self.camera.raw.exposure])
@@ -301,16 +297,6 @@ class _Verifier:
             if any(change.explains(stamp, data_id, asked) for stamp in stamps):
                 return f"{decision.rule}: {decision.why}"
         return ""
-
-
-def _rows(source: Gen2Source, recipe: Recipe) -> Iterator[dict[str, Any]]:
-    raw = source.camera.raw
-    table = source.raw_tables.get(raw.table)
-    for values in table.rows if table is not None else ():
-        assert table is not None
-        row = dict(zip(table.columns, values, strict=True))
-        if not recipe.visits or row[raw.exposure] in recipe.wanted_visits:
-            yield row
 
 
 def _exposures(butler: Butler, instrument: str) -> dict[int, _Exposure]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,7 @@ def read_calibrations(
     source: CalibSource,
     wants: Callable[[str], bool] = lambda dataset_type: True,
     excludes: Callable[[str], bool] = lambda path: False,
+    wants_detector: Callable[[int], bool] = lambda detector: True,
 ) -> Calibrations:
     """Read the masters of one calibration root.
 
@@ -65,6 +67,8 @@ def read_calibrations(
         Whether a dataset type is to be converted.
     excludes
         Whether a relative path is to be left out.
+    wants_detector
+        Whether a Gen3 detector is to be converted.
 
     Notes
     -----
@@ -77,12 +81,13 @@ def read_calibrations(
     for c in camera.calibrations:
         by_table.setdefault(c.table, []).append(c)
     for name, calibrations in by_table.items():
-        reader = _TableReader(camera, source, calibrations, wants, excludes, result)
+        reader = _TableReader(camera, source, calibrations, wants, excludes, wants_detector, result)
         if name in source.tables:
             reader.read_rows(source.tables[name])
         reader.read_unlisted_files()
         if name in source.missing:
             reader.report_missing_table(name)
+        reader.report_left_out(name)
     return result
 
 
@@ -96,6 +101,7 @@ class _TableReader:
         calibrations: list[Calibration],
         wants: Callable[[str], bool],
         excludes: Callable[[str], bool],
+        wants_detector: Callable[[int], bool],
         result: Calibrations,
     ) -> None:
         self.camera = camera
@@ -103,6 +109,8 @@ class _TableReader:
         self.calibrations = calibrations
         self.wants = wants
         self.excludes = excludes
+        self.wants_detector = wants_detector
+        self.left_out: Counter[str] = Counter()
         self.result = result
         self.detectors = {d.id for d in camera.instrument.detectors}
         self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
@@ -159,6 +167,9 @@ class _TableReader:
         return f"{text}.{number}" if number else text
 
     def _read_row(self, row: Row, table: Table) -> None:
+        if all(self._is_left_out(c, row) for c in self.calibrations):
+            self._leave_out(row)
+            return
         provenance = self._provenance(row, table)
         expected: list[str] = []
         converted = False
@@ -206,6 +217,37 @@ class _TableReader:
                 "restore the file, or leave the row out with --exclude",
             )
 
+    def _is_left_out(self, c: Calibration, values: Row) -> bool:
+        detector = values.get(c.detector)
+        return isinstance(detector, int) and not self.wants_detector(detector + c.detector_offset)
+
+    def _leave_out(self, row: Row) -> None:
+        """A row of a detector that is not wanted: its files are accounted for, its range remains evidence."""
+        self.left_out["row"] += 1
+        named: list[tuple[Calibration, bool]] = []
+        for c in self.calibrations:
+            try:
+                relative = self.templates[c.dataset_type].format(row)
+            except Gen2to3Error:
+                continue
+            found = self.source.index.entry(relative)
+            name = self.source.index.dangling(relative) if found is None else found[0]
+            if name is not None:
+                self.result.seen.add(name)
+            if self.wants(c.dataset_type) and not self.excludes(relative):
+                named.append((c, found is not None))
+        for c, is_there in named:
+            key = self._key(c, row, None)
+            # Types that share a table: a row means those whose file is there.
+            if key is not None and (is_there or not any(there for _, there in named)):
+                self._note_range(c, key, row)
+
+    def report_left_out(self, table: str) -> None:
+        """Say how much belongs to detectors that are not wanted."""
+        for what, n in self.left_out.items():
+            item = f"{self.source.registry}: table {table}"
+            self.result.skips.append(Skip(item, f"{n} {what}{'' if n == 1 else 's'} left out by --detectors"))
+
     def _read_lookup_table(self, c: Calibration, table: Table) -> None:
         """Ranges of the table that Gen2 asked instead of the masters' own."""
         own = {claim.master for claim in self.result.claims if claim.master.dataset_type == c.dataset_type}
@@ -222,7 +264,10 @@ class _TableReader:
                 continue
             provenance = self._provenance(row, table)
             key = self._key(c, row, None)
-            if key is not None and self._add_master(c, key, *found, row, provenance):
+            if key is not None and self._is_left_out(c, row):
+                self.result.seen.add(found[0])
+                self._note_range(c, key, row)
+            elif key is not None and self._add_master(c, key, *found, row, provenance):
                 self.result.seen.add(found[0])
                 self._note_range(c, key, row)
                 claims.append(_claim(key, row, provenance))
@@ -308,9 +353,13 @@ class _TableReader:
         if entry.kind != "file":
             return  # reported where all that is no file is
         self.result.seen.add(relative)
-        self.unlisted.add(relative)
+        if not self._is_left_out(c, values):
+            self.unlisted.add(relative)
         if not self.wants(c.dataset_type) or self.excludes(relative):
             self._skip_excluded(relative, c)
+            return
+        if self._is_left_out(c, values):
+            self.left_out["file without a row"] += 1
             return
         if c.extensions is not None and c.date in values:
             values = values | self._first_extension(c, relative)

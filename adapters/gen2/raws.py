@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -46,6 +47,7 @@ def read_raws(
     source: Gen2Source,
     visits: Collection[int] = (),
     excludes: Callable[[str], bool] = lambda path: False,
+    wants_detector: Callable[[int], bool] = lambda detector: True,
 ) -> Raws:
     """Read raw files and observations.
 
@@ -57,6 +59,8 @@ def read_raws(
         Exposure ids to keep, empty for all.
     excludes
         Whether a relative path is to be left out.
+    wants_detector
+        Whether a detector is to be converted.
     """
     camera, raw = source.camera, source.camera.raw
     result = Raws()
@@ -67,7 +71,8 @@ def read_raws(
     by_path: dict[str, tuple[int, list[int], Provenance]] = {}
     by_data_id: dict[tuple[int, int], str] = {}
     entries: dict[str, FileEntry] = {}
-    left_out = strangers = 0
+    left_out: Counter[str] = Counter()
+    strangers = 0
     for values in table.rows if table is not None else ():
         assert table is not None
         row = dict(zip(table.columns, values, strict=True))
@@ -92,8 +97,12 @@ def read_raws(
         found = None if entry is None else entry[0]
         if found is not None:
             result.seen.add(found)
-        if visits and exposure not in visits:
-            left_out += 1
+        option = "--visits" if visits and exposure not in visits else ""
+        option = option or ("" if wants_detector(detector) else "--detectors")
+        if option:
+            left_out[option] += 1
+            if found is None and (broken := source.raw_index.dangling(relative)):
+                result.seen.add(broken)
             continue
         if excludes(relative):
             result.skips.append(Skip(str(where), f"{relative} left out by --exclude"))
@@ -158,10 +167,9 @@ def read_raws(
         result.files.append(
             RawFile(path, exposure, tuple(sorted(set(ids))), status.size, status.mtime_ns, where)
         )
-    if left_out:
-        result.skips.append(
-            Skip(f"{source.raw_registry} table {raw.table}", f"{left_out} rows left out by --visits")
-        )
+    for option, rows in left_out.items():
+        where_all = f"{source.raw_registry} table {raw.table}"
+        result.skips.append(Skip(where_all, f"{rows} row{'' if rows == 1 else 's'} left out by {option}"))
     if strangers:
         why = f"{strangers} rows of chips that are no detectors of {camera.instrument.name}"
         result.skips.append(Skip(f"{source.raw_registry} table {raw.table}", why))

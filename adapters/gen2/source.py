@@ -7,7 +7,7 @@ it into nouns.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..camera import Camera
 from ..registry import detect_camera, get_camera
 from .directory import DirectoryIndex, FileEntry, unsafe
 from .lookup import CalibRoot, Table
+from .overrides import with_templates
 from .registries import Registry, open_registry
 from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
 from .templates import Template
@@ -114,7 +115,11 @@ def why_not(entry: FileEntry) -> str:
 
 
 def open_source(
-    root: str | Path, camera: str = "", calib: Sequence[str] = (), allowed: Sequence[str] = ()
+    root: str | Path,
+    camera: str = "",
+    calib: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    templates: Mapping[str, str] | None = None,
 ) -> Gen2Source:
     """Open a Gen2 repository read-only.
 
@@ -128,14 +133,19 @@ def open_source(
         Calibration roots, empty to look where the Gen2 mapper looked.
     allowed
         Directories outside to which links may lead.
+    templates
+        Path templates by dataset type, instead of the camera's own.
 
     Raises
     ------
     UsageError
-        The root is missing or no Gen2 root, or its camera is not supported.
+        The root is missing or no Gen2 root, its camera is not supported, or a
+        template cannot be used.
     """
     gen2_root = read_root(root)
     chosen = get_camera(camera) if camera else detect_camera(gen2_root.mapper)
+    if templates:
+        chosen = with_templates(chosen, templates)
     rejects: list[Reject] = []
     skips: list[Skip] = []
     raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects, skips)

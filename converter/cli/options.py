@@ -49,26 +49,27 @@ class Settings:
     debug: bool = False
 
 
-class VisitsType(click.ParamType):
+class NumbersType(click.ParamType):
     """``1228``, ``1228,1230`` or ``1228..1240`` (both ends included)."""
 
-    name = "visits"
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
         """Parse one use of the option."""
-        visits: list[int] = []
+        numbers: list[int] = []
         for part in map(str.strip, str(value).split(",")):
             match = _RANGE.fullmatch(part)
             if match is None:
-                self.fail(f"{part!r} is neither a visit nor a range such as 1228..1240", param, ctx)
+                self.fail(f"{part!r} is neither a {self.name} nor a range such as 1228..1240", param, ctx)
             first = int(match[1])
             last = first if match[2] is None else int(match[2])
             if last < first:
                 self.fail(f"range {part!r} runs backwards", param, ctx)
             if last - first >= LONGEST_RANGE:
-                self.fail(f"range {part!r} has more than {LONGEST_RANGE} visits", param, ctx)
-            visits += range(first, last + 1)
-        return visits
+                self.fail(f"range {part!r} has more than {LONGEST_RANGE} {self.name}s", param, ctx)
+            numbers += range(first, last + 1)
+        return numbers
 
 
 class PairType(click.ParamType):
@@ -92,6 +93,23 @@ class PairType(click.ParamType):
         except ValueError:
             known = ", ".join(self.choices)
             self.fail(f"{choice!r} is no {self.name}; choose one of {known}", param, ctx)
+
+
+class TemplateType(click.ParamType):
+    """``TYPE=TEMPLATE``."""
+
+    name = "template"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Parse one use of the option."""
+        if isinstance(value, tuple):
+            return value
+        dataset_type, equals, template = map(str.strip, str(value).partition("="))
+        if not (dataset_type and equals and template):
+            self.fail(f"{value!r} is not of the form TYPE=TEMPLATE", param, ctx)
+        return dataset_type, template
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -138,7 +156,19 @@ source_options = _all(
         "--transfer", type=click.Choice(TRANSFERS), help="How files come into the repository (default: auto)."
     ),
     click.option(
-        "--visits", type=VisitsType(), multiple=True, metavar="A,B..C", help="Only these exposures."
+        "--visits", type=NumbersType("visit"), multiple=True, metavar="A,B..C", help="Only these exposures."
+    ),
+    click.option(
+        "--detectors",
+        type=NumbersType("detector"),
+        multiple=True,
+        metavar="A,B..C",
+        help="Only these detectors, for raws and masters.",
+    ),
+    click.option(
+        "--related-only/--no-related-only",
+        default=None,
+        help="Leave out masters that none of the chosen exposures needs.",
     ),
     click.option("--types", multiple=True, metavar="GLOB,...", help="Only these dataset types."),
     click.option(
@@ -166,6 +196,14 @@ source_options = _all(
         multiple=True,
         metavar="[TYPE=]RULE",
         help=f"Make ranges from the masters' dates: {', '.join(RangeRule)} (default: the registry's).",
+    ),
+    click.option(
+        "--template",
+        "templates",
+        type=TemplateType(),
+        multiple=True,
+        metavar="TYPE=TEMPLATE",
+        help="Path template of a dataset type ('raw' too), if the repository has another than the camera.",
     ),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
     click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
@@ -267,11 +305,11 @@ def _replace(ctx: click.Context, recipe: Recipe, root: str) -> Recipe:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name == "visits":
-        return tuple(dict.fromkeys(visit for group in value for visit in group))
+    if name in ("visits", "detectors"):
+        return tuple(dict.fromkeys(number for group in value for number in group))
     if name == "types":
         return tuple(filter(None, (t.strip() for group in value for t in group.split(","))))
-    if name in ("overlaps", "ranges", "readings"):
+    if name in ("overlaps", "ranges", "readings", "templates"):
         return dict(value)
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 

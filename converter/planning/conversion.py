@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
+from adapters.camera import Camera
+from adapters.gen2.overrides import changed_templates
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
+from ..chosen import chosen_rows
 from ..contents import match_masters, match_raws
+from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
@@ -22,6 +26,7 @@ from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
 from .plan import Plan
+from .related import KnownExposure, known_exposures, related_masters, report_unrelated
 from .validity import Validity, exposure_times, plan_validity
 
 
@@ -58,6 +63,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan = Plan(camera, recipe)
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
+    plan.decisions += _template_decisions(camera)
     plan.instrument, conflicts, decisions = plan_instrument(
         camera.instrument, state, recipe.update_instrument
     )
@@ -65,13 +71,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.decisions += decisions
 
     raws, records = _plan_raws(gathered, state, plan, progress)
-    timespans = {
-        number: (exposure.begin_ns, exposure.end_ns)
-        for number, exposure in state.exposures.items()
-        if exposure.begin_ns is not None and exposure.end_ns is not None
-    }
-    timespans |= {r.exposure["id"]: (r.begin_ns, r.end_ns) for r in records}
-    masters, validity, found = _plan_masters(gathered, state, plan, timespans)
+    masters, validity, found = _plan_masters(gathered, state, plan, known_exposures(state, records))
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -103,6 +103,20 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     return plan
 
 
+def _template_decisions(camera: Camera) -> list[Decision]:
+    return [
+        Decision(
+            "template-override",
+            dataset_type,
+            before,
+            after,
+            "the recipe says that the repository has other paths than the camera",
+            dataset_type,
+        )
+        for dataset_type, before, after in changed_templates(camera)
+    ]
+
+
 def _require_outside(target: str, recipe: Recipe) -> None:
     """Nothing is ever written into a Gen2 repository."""
     if "://" in target:
@@ -127,7 +141,7 @@ def _plan_raws(
     files = gathered.raws.files
     new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
     bad = check_files((f.path for f in new), plan.recipe.workers)
-    matched = match_raws(camera, [f for f in new if f.path not in bad])
+    matched = match_raws(camera, [f for f in new if f.path not in bad], plan.recipe.detectors)
     plan.rejects += matched.rejects
     plan.skips += matched.skips
     named = {f.path for f in new}
@@ -168,10 +182,11 @@ def _plan_raws(
 
 
 def _plan_masters(
-    gathered: Gathered, state: TargetState, plan: Plan, timespans: Mapping[int, tuple[int, int]]
+    gathered: Gathered, state: TargetState, plan: Plan, known: Mapping[int, KnownExposure]
 ) -> tuple[DatasetPlan, Validity, Mapping[MasterKey, Master]]:
     """Decide validity, check new master files, plan the rest."""
     camera, recipe = gathered.source.camera, plan.recipe
+    timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
     times = exposure_times(camera, gathered.raws.observations, timespans)
 
     def exists(key: MasterKey) -> bool:
@@ -181,7 +196,8 @@ def _plan_masters(
     bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     plan.skips = [skip for skip in plan.skips if skip.path not in bad]
-    matched = match_masters(camera, {key: m for key, m in gathered.masters.items() if m.path not in bad})
+    good = {key: m for key, m in gathered.masters.items() if m.path not in bad}
+    matched = match_masters(camera, good, recipe.detectors)
     plan.rejects += matched.rejects
     plan.skips += matched.skips
     masters = matched.masters
@@ -190,8 +206,17 @@ def _plan_masters(
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
-    kept = [m for key, m in masters.items() if key not in validity.refused]
-    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity, masters
+    kept = {key: m for key, m in masters.items() if key not in validity.refused}
+    if recipe.related_only:
+        rows = list(chosen_rows(gathered.source, recipe))
+        related = related_masters(camera, rows, known, validity.spans)
+        unrelated = {key: m for key, m in kept.items() if key not in related}
+        kept = {key: m for key, m in kept.items() if key in related}
+        # That a file without a row is ingested all the same is no longer so.
+        unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
+        plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
+        plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
+    return plan_masters(camera, recipe.label, kept.values(), validity.spans, state), validity, masters
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:

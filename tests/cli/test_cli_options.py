@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter.cli.options import Settings, VisitsType
+from converter.cli.options import NumbersType, Settings
 from converter.cli.progress import progress_for
 from converter.ledger import FILE_NAME, Ledger
 from converter.overlaps import Policy
@@ -204,6 +204,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
     ]
     options += ["--overlaps", "bias=latest-start", "--overlaps", "nearest", "--reading", "dark=half-open"]
     options += ["--strict", "--update-instrument", "--allow-outside", "/data", "--calib", str(good.calib)]
+    options += ["--detectors", "49", "--related-only", "--template", "sky=SKY/%(ccd)d=%(calibDate)s.fits"]
     result = run("convert", "--no-verify", good.root, tmp_path / "repo", *options)
     assert result.exit_code == 0, result.output
     assert recorded(tmp_path / "repo") == {
@@ -215,6 +216,9 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "types": ["bias", "raw", "dark"],
         "exclude": ["FLAT/*", "*.txt"],
         "visits": [9040, 9042, 9044, 9045, 9046],
+        "detectors": [49],
+        "related_only": True,
+        "templates": {"sky": "SKY/%(ccd)d=%(calibDate)s.fits"},
         "allow_outside": ["/data"],
         "readings": {"dark": "half-open"},
         "overlaps": {"bias": "latest-start", "*": "nearest"},
@@ -253,7 +257,7 @@ def test_root_of_the_command_line_wins(run_json, good, odd, tmp_path):
 
 
 def test_visits():
-    parse = VisitsType().convert
+    parse = NumbersType("visit").convert
     assert parse("1228", None, None) == [1228]
     assert parse("1, 5..7 ,9", None, None) == [1, 5, 6, 7, 9]
     assert parse("3..3", None, None) == [3]
