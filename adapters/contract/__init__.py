@@ -56,7 +56,7 @@ class CameraContract:
     """The camera."""
 
     make: ClassVar[Callable[[Path], Path]]
-    """Writes a Gen2 repository below a directory that is not there yet, and gives its root.
+    """Writes a Gen2 repository to a directory that is not there yet (its parent is), and gives its root.
 
     It is to be in order, with at least one master of every type that can have one, and in at least one table
     of masters four files of one row each (or as many rows), for faults to be planted beside good rows."""
@@ -74,8 +74,9 @@ class CameraContract:
     @classmethod
     def gen2(cls, tmp_path_factory: pytest.TempPathFactory) -> Repository:
         """The generated repository."""
-        root = Path(cls.make(tmp_path_factory.mktemp(cls.camera.name) / "made" / "gen2"))
-        return Repository(cls.camera, root, cls.calib, cls.registered)
+        made = tmp_path_factory.mktemp(cls.camera.name) / "made"
+        made.mkdir()
+        return Repository(cls.camera, Path(cls.make(made / "gen2")), cls.calib, cls.registered)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -209,7 +210,7 @@ class CameraContract:
 
     def test_bad_rows_are_rejected_and_harm_no_others(self, gen2: Repository, tmp_path: Path) -> None:
         """An unparsable validity, an unknown detector, a missing file."""
-        spoiled = gen2.copy(tmp_path / "made")
+        spoiled = gen2.copy(tmp_path / "spoiled")
         planted = bad_rows.plant(spoiled)
         wanted = {bad_rows.VALIDITY, bad_rows.DETECTOR, bad_rows.FILE}
         assert planted.kinds() == wanted, (
@@ -220,7 +221,11 @@ class CameraContract:
         assert outcome.exit_status == 1
         _none(planted.unnoticed(rejects))
         _none(planted.innocent(rejects))
-        _none(conversion.missing(spoiled, planted.good, conversion.read_back(tmp_path / "repo")))
+        datasets = conversion.read_back(tmp_path / "repo")
+        _none(conversion.missing(spoiled, planted.good, datasets))
+        _none(
+            f"{d} was written although it has no readable validity" for d in datasets if d.path in planted.bad
+        )
 
 
 def _none(problems: Iterable[str]) -> None:

@@ -32,10 +32,13 @@ class Planted:
         The kind of fault by the row that has it, as a reject names it.
     good
         Rows (of raws and masters) that were left as they were.
+    bad
+        Files that only rows without a readable validity name.
     """
 
     faults: dict[str, str] = field(default_factory=dict)
     good: list[Row] = field(default_factory=list)
+    bad: set[str] = field(default_factory=set)
 
     def kinds(self) -> set[str]:
         """Kinds of faults that there are."""
@@ -87,6 +90,8 @@ def plant(repository: Repository) -> Planted:
             os.unlink(path)
             gone.add(path)
             result.faults |= {str(row): FILE for row in rows if row.path == path}
+    unreadable = {row.path for row in rows if result.faults.get(str(row)) == VALIDITY}
+    result.bad = unreadable - {row.path for row in rows if result.faults.get(str(row)) != VALIDITY}
     result.good = [row for row in rows if str(row) not in result.faults and row.path not in gone]
     return result
 

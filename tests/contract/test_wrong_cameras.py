@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from adapters.camera import Calibration, Camera, Detector, HandOffRule, Instrument, Lookup, PhysicalFilter
-from adapters.contract import CameraContract, Converted, Repository, conversion
+from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
 from adapters.hsc import HSC
+from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
 
 pytest_plugins = ["pytester"]
@@ -56,7 +57,7 @@ SLIP = replace(BIAS.lookup, columns=("cdd", "taiObs"))
 BY_FILTER = replace(BIAS.lookup, columns=("ccd", "filter", "taiObs"))
 SOON = replace(HSC.raw.time, kind="mjd", scale="ut1", rollover_s=86400)
 
-DECLARATIONS = {
+WRONG = {
     "name": (type("Loud", (Wrong,), {"name": "HSC 2"}), "names_and_translator", "name 'HSC 2'"),
     "no mapper": (type("NoMapper", (Wrong,), {"mappers": ()}), "names_and_translator", "at least one"),
     "mapper": (type("Mapper", (Wrong,), {"mappers": ("HscMapper",)}), "names_and_translator", "'HscMapper'"),
@@ -184,14 +185,14 @@ DECLARATIONS = {
     ),
     "template that fits no file": (
         with_bias(template=BIAS_TEXT.replace("BIAS/", "ZERO/")),
-        "every_file_is_in_the_butler",
-        None,
+        "conversion_is_in_order",
+        "file not found: expected ZERO/",
     ),
     "lookup column": (with_bias(lookup=SLIP), "columns_of_the_registry", "lookup column cdd is in no table"),
     "raw key": (
-        with_raw(keys=(*HSC.raw.keys, "proposal")),
+        with_raw(keys=(*HSC.raw.keys, "dewar")),
         "columns_of_the_registry",
-        "table raw has no column proposal",
+        "table raw has no column dewar",
     ),
     "lookup that never finds": (
         with_bias(lookup=BY_FILTER),
@@ -231,11 +232,7 @@ def call(contract: CameraContract, test: str, root: Path, tmp_path: Path) -> Non
     method(**{name: given[name] for name in asked})
 
 
-@pytest.mark.parametrize(
-    ("camera", "test", "message"),
-    [c for c in DECLARATIONS.values() if c[2]],
-    ids=[k for k, c in DECLARATIONS.items() if c[2]],
-)
+@pytest.mark.parametrize(("camera", "test", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_camera_fails(
     camera: type[Camera], test: str, message: str, made: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +241,86 @@ def test_wrong_camera_fails(
     assert re.search(message, str(failure.value)), failure.value
 
 
-@pytest.mark.parametrize("test", sorted({test for _, test, _ in DECLARATIONS.values()}))
+@pytest.mark.parametrize("test", sorted({test for _, test, _ in WRONG.values()}))
 def test_the_same_camera_unspoiled_passes(test: str, made: Path, tmp_path: Path) -> None:
     call(contract_of(Wrong, made), test, made, tmp_path)
+
+
+def test_another_formatter_than_the_declared_one_is_found(made: Path, tmp_path: Path) -> None:
+    conversion.run(Repository(HSC(), made), tmp_path / "repo")
+    found = conversion.read_back(tmp_path / "repo")
+    other = with_bias(formatter="my.own.Formatter")()
+    problems = list(conversion.wrongly_declared(Repository(other, made), found))
+    assert len(problems) == 4
+    assert all("my.own.Formatter and ExposureF is declared" in p for p in problems)
+
+
+def test_a_file_under_another_data_id_is_found(made: Path, tmp_path: Path) -> None:
+    gen2 = Repository(HSC(), made)
+    conversion.run(gen2, tmp_path / "repo")
+    found = conversion.read_back(tmp_path / "repo")
+    rows = [*gen2.raw_rows(), *gen2.master_rows()]
+    assert list(conversion.missing(gen2, rows, found)) == []
+    (row,) = [
+        r for r in rows if r.table == "flat" and r.values["ccd"] == 49 and r.values["filter"] == "HSC-I"
+    ]
+    others = [d for d in found if d.path != row.path]
+    moved = [replace(d, data_id=d.data_id._replace(detector=50)) for d in found if d.path == row.path]
+    assert len(moved) == 1
+    assert [p.split(":")[0] for p in conversion.missing(gen2, rows, others + moved)] == [str(row)]
+
+
+@pytest.mark.parametrize("test", ["source_is_untouched", "second_conversion_writes_nothing"])
+def test_a_conversion_that_leaves_traces_is_found(test: str, made: Path, tmp_path: Path) -> None:
+    gen2 = Repository(HSC(), made)
+    outcome = conversion.run(gen2, tmp_path / "repo")
+    before = {"a": ("x", 0, 0), "b": ("x", 0, 0)}
+    after = {"a": ("x", 0, 1), "b": ("x", 0, 0), "c": ("x", 0, 0)}
+    wrong = Converted(gen2, tmp_path / "repo", outcome, before, after, [])
+    with pytest.raises(AssertionError, match=r"^a changed\nc changed$|^datasets are not the same"):
+        getattr(contract_of(HSC, made), f"test_{test}")(wrong)
+
+
+def test_faults_that_nobody_noticed_are_found(made: Path, tmp_path: Path) -> None:
+    gen2 = Repository(HSC(), made).copy(tmp_path / "copy")
+    planted = bad_rows.plant(gen2)
+    right = conversion.run(gen2, tmp_path / "repo", with_verify=False).plan.rejects
+    assert (list(planted.unnoticed(right)), list(planted.innocent(right))) == ([], [])
+    assert len(list(planted.unnoticed(right[1:]))) == 1
+    assert len(list(planted.unnoticed([replace(r, reason="no reason") for r in right]))) == len(
+        planted.faults
+    )
+    more = [*right, Reject(str(planted.good[0]), "why not")]
+    (problem,) = planted.innocent(more)
+    assert problem.endswith("is in order, but was rejected: why not")
+
+
+def test_a_repository_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    small = HscSpec(nights=("2014-10-01",), visits_per_night=1, detectors=(49,), filters=("HSC-R",), bias=())
+    small = replace(small, dark=("2014-09-01",), defects=("2013-01-31T00:00:00",))
+    root = make_hsc(tmp_path / "made" / "gen2", small).root
+    with pytest.raises(
+        AssertionError, match="too small to plant a missing file, an unknown detector, an unpars"
+    ):
+        call(contract_of(HSC, root), "bad_rows_are_rejected_and_harm_no_others", root, tmp_path)
+
+
+SUITE = """
+from adapters.contract import CameraContract
+from fixtures.hsc import make_hsc
+from tests.contract.test_wrong_cameras import BY_FILTER, with_bias
+
+class TestWrong(CameraContract):
+    camera = with_bias(lookup=BY_FILTER)()
+    make = staticmethod(lambda root: make_hsc(root).root)
+    registered = False
+"""
+
+
+def test_the_suite_runs_under_pytest_and_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_wrong=SUITE)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    result.assert_outcomes(passed=17, failed=2, skipped=1)
+    result.stdout.fnmatch_lines_random(
+        ["FAILED *::TestWrong::test_lookups - *", "FAILED *::TestWrong::test_lookup_is_that_of_the_sql - *"]
+    )
