@@ -39,6 +39,7 @@ def test_all_files_are_spelled_out():
         "tinycam/translator.py",
         "pyproject.toml",
         "make_repository.py",
+        "test_tinycam.py",
     }
 
 
@@ -46,3 +47,8 @@ def test_the_commands_run(example):
     commands = markdown.sections(PAGE)["tinycam"]
     assert len(commands) == 4
     markdown.run(commands, example, markdown.environment(example / "bin", example))
+
+
+def test_the_contract_is_passed(example):
+    (command,) = markdown.sections(PAGE)["contract"]
+    markdown.run([command], example, markdown.environment(example / "bin", example))

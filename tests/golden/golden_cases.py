@@ -7,7 +7,6 @@ listed here in full: everything else must be equal.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -169,21 +168,6 @@ def records(butler: Butler, element: str, instrument: str, key: str) -> dict[Any
 
 
 # Files.
-
-
-def digest(root: Path) -> dict[str, tuple[str, int, int]]:
-    """Content (sha256, or where a link leads), mode and mtime of all below a directory."""
-    found = {}
-    for path in [root, *sorted(root.rglob("*"))]:
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            content = f"-> {os.readlink(path)}"
-        elif stat.S_ISREG(status.st_mode):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        else:
-            content = "directory"
-        found[str(path.relative_to(root))] = (content, status.st_mode, status.st_mtime_ns)
-    return found
 
 
 def copy_tree(source: Path, target: Path) -> Path:

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import yaml
 from astro_metadata_translator.tests import read_test_file
-from golden_cases import collections, copy_tree, dataset_types, datasets, digest, records
+from golden_cases import collections, copy_tree, dataset_types, datasets, records
 from lsst.daf.butler import Butler
 
+from adapters.contract.repository import digest
 from fixtures.fits import header
 
 VISIT, CCD = 36140, 51

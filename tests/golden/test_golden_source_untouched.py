@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from golden_cases import CASES, Case, copy_tree, datasets, digest
+from golden_cases import CASES, Case, copy_tree, datasets
 from lsst.daf.butler import Butler
+
+from adapters.contract.repository import digest
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

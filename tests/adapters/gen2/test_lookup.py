@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import existing, query, truth, write_registry
 
 from adapters.camera import Calibration, Camera, Lookup, Raw, TimeColumn
+from adapters.contract.oracle import existing, query, truth, write_registry
 from adapters.gen2.lookup import CalibRoot, Gen2Answer, Gen2Lookup, Table
 from adapters.hsc import HSC
 from adapters.lsst import LATISS, ComCam, ImSim

@@ -18,6 +18,8 @@ from adapters.camera import Calibration, Camera
 
 
 class Truth(NamedTuple):
+    """What Gen2 would have answered; see `adapters.gen2.lookup.Gen2Answer`."""
+
     status: str
     path: str | None = None
     hdu: int | None = None
@@ -40,6 +42,7 @@ def write_registry(
 
 
 def quoted(name: str) -> str:
+    """A table or column name as SQL."""
     # Not double quotes: SQLite takes an unknown name in those for a text.
     return f"[{name}]"
 
@@ -47,6 +50,7 @@ def quoted(name: str) -> str:
 def query(
     db: sqlite3.Connection, table: str, select: Sequence[str], where: Mapping[str, Any], time: Any = ...
 ) -> list[tuple[Any, ...]]:
+    """Ask for the distinct values of some columns, at a time if one is given."""
     conditions = [f"({quoted(k)} = ?)" for k in where]
     values = list(where.values())
     if time is not ...:

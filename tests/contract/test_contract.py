@@ -1,0 +1,37 @@
+"""Every camera of this package passes the contract."""
+
+from __future__ import annotations
+
+from adapters.contract import CameraContract
+from adapters.hsc import HSC
+from adapters.lsst import LATISS, ComCam, ImSim
+from fixtures.hsc import HscSpec, make_hsc
+from fixtures.lsst import LsstSpec, make_lsst
+
+FLATS = ("2014-09-28", "2014-10-02")
+# Fringes were looked up in the flat table, so only those of the flats' dates were found.
+WITH_FRINGES = LsstSpec(fringe=("2022-03-20", "2022-04-20"))
+
+
+class TestHSC(CameraContract):
+    camera = HSC()
+    make = staticmethod(lambda root: make_hsc(root, HscSpec(flat=FLATS, fringe=FLATS, sky=FLATS)).root)
+
+
+class TestImSim(CameraContract):
+    camera = ImSim()
+    make = staticmethod(lambda root: make_lsst(root, "imsim", WITH_FRINGES).root)
+    never_found = frozenset({"qe_curve"})
+
+
+class TestLATISS(CameraContract):
+    camera = LATISS()
+    # The other types are looked up by a raft name, which LATISS registries do not have.
+    make = staticmethod(lambda root: make_lsst(root, "latiss", LsstSpec(defects=())).root)
+    never_found = frozenset({"fringe", "sky", "defects", "qe_curve"})
+
+
+class TestComCam(CameraContract):
+    camera = ComCam()
+    make = staticmethod(lambda root: make_lsst(root, "comcam", WITH_FRINGES).root)
+    never_found = frozenset({"qe_curve"})
