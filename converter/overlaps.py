@@ -236,6 +236,10 @@ class ExposureTimes:
         table = np.array(sorted(rows, key=lambda r: r[1]), dtype=np.int64).reshape(-1, 3)
         return cls(table[:, 0], table[:, 1], table[:, 2])
 
+    def by_middle(self) -> ExposureTimes:
+        """Dated by themselves: for ranges that do not follow what the registry compared."""
+        return ExposureTimes(self.begin + (self.end - self.begin) // 2, self.begin, self.end)
+
     def near(self, low: int, high: int) -> ExposureTimes:
         """Those that begin within a day of ``[low, high]``."""
         first = int(np.searchsorted(self.begin, low - DAY))

@@ -25,6 +25,7 @@ from ..overlaps import (
 from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read_ranges
 from ..recipe import Recipe
 from ..timespans import MAX_NS, MIN_NS, Span, local_to_utc, parse_time, to_tai
+from .unnamed import decide_unnamed
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
 
@@ -152,6 +153,7 @@ def plan_validity(
             _TypePlanner(camera, calibration, recipe, masters, times, result).plan(
                 groups, boundaries.get(calibration.dataset_type, {})
             )
+    result.decisions += decide_unnamed(camera, masters, (*claims, *by_hand))
     result.refused = {key for key in claimed if key not in result.spans}
     return result
 
@@ -280,6 +282,8 @@ class _TypePlanner:
         exposures = self.times.get((self.column.name, data_id.physical_filter))
         cleared = resolved
         if exposures is not None:
+            if rule is not None:
+                exposures = exposures.by_middle()
             cleared = clear_boundaries(resolved, exposures, self.memos[data_id.physical_filter])
             for key, (before, after) in changed_spans(resolved, cleared).items():
                 self._note("whole-exposure", key, before, after)
@@ -310,6 +314,7 @@ class _TypePlanner:
         }
         if self.recipe.range_rule(self.calibration.dataset_type) is not None:
             why["nearest"] = "the recipe asks for the master nearest in time"
+            why["whole-exposure"] = "the boundary would cut an exposure, which Gen3 matches as a whole"
         for rule, changes in self.changes.items():
             for (stamp, physical_filter, before, after), data_ids in changes.items():
                 change = Change(stamp, tuple(dict.fromkeys(data_ids)), before, after)
