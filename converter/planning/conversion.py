@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
+from adapters.camera import Camera
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
 from ..contents import match_masters, match_raws
+from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
 from ..ledger import Item
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
@@ -190,8 +192,22 @@ def _plan_masters(
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
+    plan.folded |= validity.folded
+    plan.decisions += _unreadable(camera, masters)
     kept = [m for key, m in masters.items() if key not in validity.refused]
     return plan_masters(camera, recipe.label, kept, validity.spans, state), validity, masters
+
+
+def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:
+    """Types whose files are recorded as they are although the stack's formatter does not read them."""
+    there = {key.dataset_type for key in masters}
+    return [
+        Decision(
+            "not-readable", f"{c.dataset_type} through {c.formatter}", "", "", c.unreadable, c.dataset_type
+        )
+        for c in camera.calibrations
+        if c.unreadable and c.dataset_type in there
+    ]
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
