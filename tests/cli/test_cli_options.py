@@ -218,6 +218,8 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "allow_outside": ["/data"],
         "readings": {"dark": "half-open"},
         "overlaps": {"bias": "latest-start", "*": "nearest"},
+        "ranges": {},
+        "zones": {},
         "validity": [],
         "workers": 2,
         "update_instrument": True,
