@@ -146,6 +146,9 @@ class Calibration:
     zone
         IANA time zone of the registry's times (date column and ranges), if
         they are naive local times; ``""`` for the time column's own scale.
+    unreadable
+        Why the stack's formatter does not read the files as they are, ``""``
+        if it does.
     """
 
     dataset_type: str
@@ -161,6 +164,7 @@ class Calibration:
     extensions: Extensions | None = None
     shares_dates: bool = False
     zone: str = ""
+    unreadable: str = ""
 
     @property
     def lookup_table(self) -> str:

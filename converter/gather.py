@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from adapters.camera import Camera, HandOffRule
@@ -15,6 +15,7 @@ from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not
 
 from .nouns import DataId, Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
+from .overrides import with_zones
 from .readings import Boundaries, count_boundaries
 from .recipe import Recipe
 
@@ -63,7 +64,12 @@ def _check_choices(recipe: Recipe, camera: Camera) -> None:
             f"detectors: {unknown[0]} is no detector of {camera.instrument.name}, "
             f"which has {min(detectors)}..{max(detectors)}"
         )
-    choices_by_key = {"readings": recipe.readings, "overlaps": recipe.overlaps, "ranges": recipe.ranges}
+    choices_by_key: Mapping[str, Mapping[str, str]] = {
+        "readings": recipe.readings,
+        "overlaps": recipe.overlaps,
+        "ranges": recipe.ranges,
+        "zones": recipe.zones,
+    }
     for key, choices in choices_by_key.items():
         for name in sorted(choices.keys() - {*calibrations, "*"}):
             raise UsageError(
@@ -81,6 +87,7 @@ def gather(recipe: Recipe) -> Gathered:
         names dataset types or detectors that the camera does not have.
     """
     source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+    source = replace(source, camera=with_zones(source.camera, recipe.zones))
     _check_choices(recipe, source.camera)
     if recipe.wants(source.camera.raw.dataset_type):
         raws = read_raws(source, recipe.wanted_visits, recipe.excludes, recipe.wants_detector)

@@ -130,6 +130,8 @@ class Inspection:
     overlaps
         Masters valid at the same time, one line each: a conversion stops
         there until a policy is chosen.
+    folded
+        For some of these lines the one that stands for them in a short list.
     rejects, skips
         What cannot be converted and what is left out.
     hand_offs
@@ -155,6 +157,7 @@ class Inspection:
     unknown_detectors: Mapping[str, int]
     unknown_filters: Mapping[str, int]
     overlaps: tuple[str, ...]
+    folded: Mapping[str, str]
     rejects: tuple[Reject, ...]
     skips: tuple[Skip, ...]
     hand_offs: tuple[HandOffFiles, ...]
@@ -170,7 +173,7 @@ class Inspection:
         result = {
             f.name: _plain(getattr(self, f.name))
             for f in dataclasses.fields(self)
-            if f.name not in ("recipe", "templates", "rejects", "skips")
+            if f.name not in ("recipe", "templates", "folded", "rejects", "skips")
         }
         result["rejected"] = [{"item": r.item, "reason": r.reason} for r in self.rejects]
         result["skipped"] = [{"item": s.item, "reason": s.reason} for s in self.skips]
@@ -243,6 +246,7 @@ def inspect_source(recipe: Recipe) -> Inspection:
         unknown_detectors=detectors,
         unknown_filters=filters,
         overlaps=tuple(validity.conflicts),
+        folded=validity.folded,
         rejects=(
             *gathered.rejects,
             *(Reject(path, reason, path) for path, reason in sorted(bad.items())),

@@ -20,7 +20,7 @@ import yaml
 from .nouns import DataId, UsageError
 from .overlaps import Policy, RangeRule
 from .readings import Reading
-from .timespans import parse_time
+from .timespans import local_to_utc, parse_time
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -116,6 +116,9 @@ class Recipe:
     ranges
         Per dataset type: ranges made from the masters' dates, instead of
         those of the registry.
+    zones
+        Per dataset type (or ``"*"``): IANA time zone in which the calibration
+        registry's times are, instead of the camera's; ``""`` for none.
     validity
         Ranges given by hand.
     workers
@@ -141,6 +144,7 @@ class Recipe:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     overlaps: Mapping[str, Policy] = field(default_factory=dict)
     ranges: Mapping[str, RangeRule] = field(default_factory=dict)
+    zones: Mapping[str, str] = field(default_factory=dict)
     validity: tuple[ValidityOverride, ...] = ()
     workers: int = 1
     update_instrument: bool = False
@@ -231,6 +235,8 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
                 values[key] = {str(k): _choice(RangeRule, v) for k, v in _mapping(value or {}).items()}
             elif key == "templates":
                 values[key] = {str(k): _text(v) for k, v in _mapping(value or {}).items()}
+            elif key == "zones":
+                values[key] = {str(k): _zone(v) for k, v in _mapping(value or {}).items()}
             elif key == "validity":
                 values[key] = tuple(map(_override, value or ()))
             elif isinstance(default, tuple):
@@ -278,6 +284,14 @@ def _choice(choices: type[Choice], value: Any) -> Choice:
         return choices(value)
     except ValueError:
         raise ValueError(f"{value!r} is none of {', '.join(choices)}") from None
+
+
+def _zone(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no time zone; give a name such as 'America/Chicago', or ''")
+    if value:
+        local_to_utc("2000-01-01", value)  # raises where there is no such zone
+    return value
 
 
 def _override(value: Any) -> ValidityOverride:

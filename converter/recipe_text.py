@@ -34,6 +34,8 @@ COMMENTS = {
     "overlaps": f"Which master wins where several are valid, by dataset type: {', '.join(Policy)}.",
     "ranges": f"Ranges made from the masters' dates, by dataset type: {', '.join(RangeRule)}.\n"
     "Without one the registry's ranges are taken.",
+    "zones": "Time zone of the calibration registry's times, by dataset type, such as {'*': Asia/Tokyo}; '' for the\n"
+    "scale of the raws' time column. A type that is not here has the camera's.",
     "validity": "Ranges given by hand (ISO texts, '' for unbounded; `end` is not part of the range), such as\n"
     "- {dataset_type: dark, calib_date: '2014-09-01', detector: 49, begin: '2014-09-01', end: '', scale: utc}",
     "workers": "Processes that read raw headers.",
@@ -49,10 +51,10 @@ def recipe_text(inspection: Inspection) -> str:
         "Use it with: gen2to3 convert --recipe FILE ROOT REPO",
     ]
     text = _comment(lines)
-    notes = {
+    notes: dict[str, Iterable[str]] = {
         "types": [f"Found: {', '.join(['raw', *(t.dataset_type for t in inspection.types)])}."],
         "readings": [f"{t.dataset_type}: {t.dialect}; {t.evidence}" for t in inspection.types],
-        "overlaps": inspection.overlaps,
+        "overlaps": dict.fromkeys(inspection.folded.get(line, line) for line in inspection.overlaps),
         "templates": [f"{name}: {template}" for name, template in inspection.templates.items()],
     }
     for key, value in inspection.spelled_out().to_dict().items():

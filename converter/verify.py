@@ -26,11 +26,12 @@ from .decisions import Change, Decision
 from .ledger import Ledger
 from .master_times import MasterTimes
 from .nouns import DataId, UsageError
+from .overrides import with_zones
 from .progress import Progress, no_progress
 from .recipe import Recipe
 from .same_file import FileIdentity
 from .target import open_reading
-from .timespans import Span, stamp
+from .timespans import Span, local_to_utc, stamp
 
 
 @dataclass
@@ -160,7 +161,7 @@ class _Verifier:
         self.butler = butler
         self.source = source
         self.recipe = recipe
-        self.camera: Camera = source.camera
+        self.camera: Camera = with_zones(source.camera, recipe.zones)
         self.instrument = source.camera.instrument.name
         chain = names.calibration_chain(self.instrument)
         own = names.calibration_collection(self.instrument, recipe.label)
@@ -286,17 +287,27 @@ class _Verifier:
         if span is None:
             return ""
         stamps = {c.stamp for c in gen3}
-        for key, value in gen2.values:
-            if key == calibration.date:
-                try:
-                    stamps.add(stamp(str(value)))
-                except ValueError:
-                    continue
+        stamps |= _stamps(calibration, gen2)
         asked = Span(*span)
         for decision, change in self.changes[calibration.dataset_type]:
-            if any(change.explains(stamp, data_id, asked) for stamp in stamps):
+            named = change.stamp.partition(".")[0] if calibration.shares_dates else change.stamp
+            if {change.stamp, named} & stamps and change.explains(change.stamp, data_id, asked):
                 return f"{decision.rule}: {decision.why}"
         return ""
+
+
+def _stamps(calibration: Calibration, gen2: Gen2Answer) -> set[str]:
+    """RUN stamps that the masters of a Gen2 answer can have."""
+    dates = [value for key, value in gen2.values if key == calibration.date]
+    if calibration.date == "validStart":
+        dates += [candidate.valid_start for candidate in gen2.candidates]
+    stamps = set()
+    for date in dates:
+        try:
+            stamps.add(stamp(local_to_utc(str(date), calibration.zone) if calibration.zone else str(date)))
+        except ValueError:
+            continue
+    return stamps
 
 
 def _exposures(butler: Butler, instrument: str) -> dict[int, _Exposure]:

@@ -12,6 +12,7 @@ from converter.nouns import Skip
 
 from ..camera import Camera, HandOffRule
 from .files import printable
+from .templates import Template
 
 # Glob of a relative path -> why it is no data to convert. First match counts.
 KNOWN: Mapping[str, str] = {
@@ -66,5 +67,14 @@ def account_for(
             skips.append(Skip(item, f"handed off as {rule.dataset_type}: the stack has to write it"))
             continue
         why = next((reason for glob, reason in KNOWN.items() if fnmatchcase(relative, glob)), None)
-        skips.append(Skip(item, why or f"matches no template of {camera.instrument.name}"))
+        skips.append(Skip(item, why or _unknown(camera, relative)))
     return skips, hand_offs
+
+
+def _unknown(camera: Camera, relative: str) -> str:
+    bare = [c.table for c in camera.calibrations if Template(c.template).is_bare]
+    if bare and ".fit" in relative:
+        return (
+            f"no row in table {', '.join(dict.fromkeys(bare))}, and the path does not tell detector and date"
+        )
+    return f"matches no template of {camera.instrument.name}"

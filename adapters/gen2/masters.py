@@ -343,6 +343,8 @@ class _TableReader:
         index = self.source.index
         for relative in sorted(set(index.files) - self.result.seen):
             for c in self.calibrations:
+                if self.templates[c.dataset_type].is_bare:
+                    continue
                 values = self.templates[c.dataset_type].parse(relative)
                 if values is not None:
                     self._add_unlisted(c, relative, values)

@@ -70,6 +70,11 @@ class Template:
         self._fields: list[_Field] = []
         self._pattern = re.compile(self._compile(), re.DOTALL | re.ASCII)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether the path is one key as a whole: any file fits, and none tells its data ID."""
+        return re.fullmatch(r"%\([^()]+\)s", self.path) is not None
+
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
 

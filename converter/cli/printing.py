@@ -101,7 +101,7 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
         print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
         _print_hand_offs(plan)
     print_rejects((r.item, r.reason) for r in plan.rejects)
-    print_conflicts(plan.conflicts)
+    print_conflicts(plan.conflicts, {} if settings.verbose else plan.folded)
     if not settings.quiet:
         say(_conclusion(plan, written, conversion))
 
@@ -161,9 +161,17 @@ def print_rejects(rejects: Iterable[tuple[str, str]]) -> None:
         say(f"reject  {one_line(item)}: {one_line(reason.removeprefix(f'{item} '))}")
 
 
-def print_conflicts(conflicts: Iterable[str]) -> None:
-    """Print what stops a conversion."""
-    for conflict in conflicts:
+def print_conflicts(conflicts: Iterable[str], folded: Mapping[str, str]) -> None:
+    """Print what stops a conversion, many of a kind in one line.
+
+    Parameters
+    ----------
+    conflicts
+        One line each.
+    folded
+        For some of them the line that stands for it.
+    """
+    for conflict in dict.fromkeys(folded.get(c, c) for c in conflicts):
         say(f"conflict  {one_line(conflict)}")
 
 
@@ -257,7 +265,7 @@ def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Pa
         if found.hand_offs:
             say()
     print_rejects((r.item, r.reason) for r in found.rejects)
-    print_conflicts(found.overlaps)
+    print_conflicts(found.overlaps, {} if settings.verbose else found.folded)
     if not settings.quiet:
         say(
             f"{plural(len(found.rejects), 'reject')} ({plural(found.missing_files, 'missing file')}, "

@@ -206,6 +206,8 @@ def _plan_masters(
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
+    plan.folded |= validity.folded
+    plan.decisions += _unreadable(camera, masters)
     kept = {key: m for key, m in masters.items() if key not in validity.refused}
     if recipe.related_only:
         rows = list(chosen_rows(gathered.source, recipe))
@@ -217,6 +219,18 @@ def _plan_masters(
         plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
         plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
     return plan_masters(camera, recipe.label, kept.values(), validity.spans, state), validity, masters
+
+
+def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:
+    """Types whose files are recorded as they are although the stack's formatter does not read them."""
+    there = {key.dataset_type for key in masters}
+    return [
+        Decision(
+            "not-readable", f"{c.dataset_type} through {c.formatter}", "", "", c.unreadable, c.dataset_type
+        )
+        for c in camera.calibrations
+        if c.unreadable and c.dataset_type in there
+    ]
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:

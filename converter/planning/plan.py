@@ -42,6 +42,8 @@ class Plan:
         The rest of the result.
     conflicts
         What would stop the Butler; nothing is written while there is one.
+    folded
+        For some conflicts the line that stands for them in a short list.
     written, existing, certified
         Numbers of datasets by type.
     items
@@ -70,6 +72,7 @@ class Plan:
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)

@@ -13,7 +13,6 @@ from ..decisions import Change, Decision
 from ..nouns import DataId, Master, MasterKey, Observation, Reject, ValidityClaim
 from ..overlaps import (
     Claimed,
-    Conflict,
     ExposureTimes,
     Policy,
     changed_spans,
@@ -26,6 +25,7 @@ from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read
 from ..recipe import Recipe
 from ..timespans import MAX_NS, MIN_NS, Span, local_to_utc, parse_time, to_tai
 from .unnamed import decide_unnamed
+from .wording import ConflictBook, describe, spans_text
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
 
@@ -52,6 +52,8 @@ class Validity:
         What was decided, and the claims that cannot be read.
     conflicts
         Overlaps that stop the conversion, one line each.
+    folded
+        For each of these lines the one that stands for it in a short list.
     """
 
     spans: dict[MasterKey, list[Span]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Validity:
     decisions: list[Decision] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
 
 
 def exposure_times(
@@ -184,7 +187,7 @@ class _TypePlanner:
         self.changes: dict[str, dict[tuple[str, str | None, tuple, tuple], list[DataId]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        self.conflicts: Counter[tuple[str, str, str | None, Span]] = Counter()
+        self.conflicts = ConflictBook(calibration.dataset_type)
 
     def plan(
         self,
@@ -207,7 +210,9 @@ class _TypePlanner:
         self._decide_reading(readings, table)
         self._decide_lookup_table(groups)
         self._report_changes()
-        self._report_conflicts()
+        lines = self.conflicts.lines()
+        self.result.conflicts += lines
+        self.result.folded |= lines
 
     def _read(self, group: Sequence[ValidityClaim], reading: Reading) -> list[Claimed]:
         """Claims of one data ID as spans; bad ones become rejects."""
@@ -275,7 +280,7 @@ class _TypePlanner:
             united = rebuilt
         resolved, conflicts = resolve(united, self.policy)
         for conflict in conflicts:
-            self.conflicts[_conflict_key(conflict)] += 1
+            self.conflicts.add(conflict)
         asked = {claim.master: claim.asked for claim in united}
         for key, (before, after) in changed_spans(united, resolved).items():
             self._note(self.policy.value if asked[key] else "never-selected", key, before, after)
@@ -321,25 +326,14 @@ class _TypePlanner:
                 self.result.decisions.append(
                     Decision(
                         rule,
-                        f"{self.calibration.dataset_type} {stamp}{_describe(physical_filter, change.data_ids)}",
-                        _spans(before),
-                        _spans(after),
+                        f"{self.calibration.dataset_type} {stamp}{describe(physical_filter, change.data_ids)}",
+                        spans_text(before),
+                        spans_text(after),
                         why[rule],
                         self.calibration.dataset_type,
                         (change,),
                     )
                 )
-
-    def _report_conflicts(self) -> None:
-        for (first, second, physical_filter, span), count in sorted(
-            self.conflicts.items(), key=lambda item: str(item[0])
-        ):
-            detectors = f" for {count} data IDs" if count > 1 else ""
-            self.result.conflicts.append(
-                f"{self.calibration.dataset_type}{_describe(physical_filter, ())}: masters {first} and {second} "
-                f"are both valid in {span}{detectors}; choose a policy with --overlaps "
-                f"{self.calibration.dataset_type}=latest-start (or another), or correct the registry"
-            )
 
     def _decide_reading(self, readings: Counter[Reading], table: Boundaries) -> None:
         asked = self.recipe.reading(self.calibration.dataset_type)
@@ -393,26 +387,3 @@ class _TypePlanner:
                     calibration.dataset_type,
                 )
             )
-
-
-def _conflict_key(conflict: Conflict) -> tuple[str, str, str | None, Span]:
-    return (
-        conflict.first.master.stamp,
-        conflict.second.master.stamp,
-        conflict.first.master.data_id.physical_filter,
-        conflict.span,
-    )
-
-
-def _describe(physical_filter: str | None, data_ids: Sequence[DataId]) -> str:
-    text = f" {physical_filter}" if physical_filter else ""
-    detectors = sorted(d.detector for d in data_ids if d.detector is not None)
-    if len(detectors) == 1:
-        return f"{text} detector {detectors[0]}"
-    if detectors:
-        return f"{text} detectors {detectors[0]}..{detectors[-1]} (×{len(detectors)})"
-    return text
-
-
-def _spans(spans: Sequence[Span]) -> str:
-    return ", ".join(map(str, spans)) or "no range"

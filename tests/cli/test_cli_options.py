@@ -223,6 +223,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "readings": {"dark": "half-open"},
         "overlaps": {"bias": "latest-start", "*": "nearest"},
         "ranges": {},
+        "zones": {},
         "validity": [],
         "workers": 2,
         "update_instrument": True,
