@@ -191,7 +191,8 @@ def _plan_masters(
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
     kept = [m for key, m in masters.items() if key not in validity.refused]
-    return plan_masters(camera, recipe.label, kept, validity.spans, state), validity, masters
+    part = plan_masters(camera, recipe.label, kept, validity.spans, state, recipe.split_masters)
+    return part, validity, masters
 
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
