@@ -20,6 +20,7 @@ from .target import local_path
 from .writers.batch import execute
 from .writers.references import References
 from .writers.repository import open_target
+from .writers.split import remove_stale
 
 DISTRIBUTIONS = ("gen2to3", "lsst-daf-butler", "astro-metadata-translator", "astropy")
 
@@ -92,6 +93,7 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         # Before a repository is made that would then stay behind empty.
         book.check()
     butler = open_target(target, create=True)
+    remove_stale(butler)
     conversion = book.begin("convert", plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)
     book.add_collections(

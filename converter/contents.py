@@ -101,8 +101,9 @@ def match_masters(
             continue
         for master in group:
             detector = master.key.data_id.detector
-            if detector in contents.hdus:
-                result.masters[master.key] = master
+            if detector is not None and detector in contents.hdus:
+                # What the header says counts, also where the row counts HDUs in another order.
+                result.masters[master.key] = replace(master, hdu=contents.hdus[detector])
                 continue
             result.rejects.append(
                 Reject(

@@ -69,11 +69,15 @@ class IngestFile:
         Full name of the stack's formatter class.
     datasets
         ``(dataset type, data ID)`` of each dataset in the file.
+    hdus
+        Number of the HDU of each dataset, if they are to be split into files
+        of their own; empty to take the file as it is.
     """
 
     path: str
     formatter: str
     datasets: tuple[tuple[str, DataId], ...]
+    hdus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

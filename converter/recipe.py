@@ -127,6 +127,8 @@ class Recipe:
         Change instrument, detector and filter records that differ.
     strict
         Write nothing if there is any reject.
+    split_masters
+        Write masters of files with many detectors as one file for each.
     """
 
     root: str
@@ -149,6 +151,7 @@ class Recipe:
     workers: int = 1
     update_instrument: bool = False
     strict: bool = False
+    split_masters: bool = False
 
     def __post_init__(self) -> None:
         if self.transfer not in TRANSFERS:

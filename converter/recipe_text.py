@@ -41,6 +41,8 @@ COMMENTS = {
     "workers": "Processes that read raw headers.",
     "update_instrument": "Change instrument, detector and filter records that differ in the target.",
     "strict": "Write nothing if there is any reject.",
+    "split_masters": "Write masters that are one file for many detectors as one file for each detector.\n"
+    "The stack's own formatter for images reads those; those that the target has already stay as they are.",
 }
 
 

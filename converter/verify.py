@@ -248,7 +248,8 @@ class _Verifier:
         result = self.result
         if gen2.status == "one":
             assert gen2.path is not None
-            if len(gen3) == 1 and self.files.same(gen2.path, answers.paths.get(gen3[0].dataset_id, "")):
+            path = answers.paths.get(gen3[0].dataset_id, "") if len(gen3) == 1 else ""
+            if path and self._same_master(calibration, gen2.path, data_id, path):
                 result.agree += 1
                 return "agree"
         elif len(gen3) <= 1:
@@ -272,6 +273,13 @@ class _Verifier:
             }
         )
         return "disagree"
+
+    def _same_master(self, calibration: Calibration, gen2: str, data_id: DataId, gen3: str) -> bool:
+        """Whether Gen3's file is Gen2's, or the detector's part of it."""
+        if self.files.same(gen2, gen3):
+            return True
+        rule = calibration.extensions
+        return rule is not None and self.files.is_piece(gen2, rule, data_id.detector, gen3)
 
     def _explain(
         self,

@@ -208,6 +208,11 @@ source_options = _all(
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
     click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
     click.option(
+        "--split-masters/--no-split-masters",
+        default=None,
+        help="Write masters that are one file for many detectors as one file for each.",
+    ),
+    click.option(
         "--update-instrument/--no-update-instrument",
         default=None,
         help="Change instrument, detector and filter records that differ.",

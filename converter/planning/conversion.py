@@ -207,7 +207,8 @@ def _plan_masters(
     plan.rejects += validity.rejects
     plan.conflicts += validity.conflicts
     plan.folded |= validity.folded
-    plan.decisions += _unreadable(camera, masters)
+    if not recipe.split_masters:
+        plan.decisions += _unreadable(camera, masters)
     kept = {key: m for key, m in masters.items() if key not in validity.refused}
     if recipe.related_only:
         rows = list(chosen_rows(gathered.source, recipe))
@@ -218,7 +219,8 @@ def _plan_masters(
         unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
         plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
         plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
-    return plan_masters(camera, recipe.label, kept.values(), validity.spans, state), validity, masters
+    part = plan_masters(camera, recipe.label, kept.values(), validity.spans, state, recipe.split_masters)
+    return part, validity, masters
 
 
 def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:

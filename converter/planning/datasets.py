@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from adapters.camera import Calibration, Camera
+from adapters.camera import EXPOSURE, Calibration, Camera
 
 from .. import names
 from ..decisions import Decision
@@ -17,6 +17,7 @@ from ..target import TargetState
 from ..timespans import Span, day_timespan
 
 T = TypeVar("T")
+Dataset = tuple[str, DataId]
 
 # A batch is one transaction: large, because small ones cost time, but bounded in what a kill can undo.
 BATCH = 20_000
@@ -87,6 +88,7 @@ def plan_masters(
     masters: Iterable[Master],
     spans: Mapping[MasterKey, Sequence[Span]],
     target: TargetState,
+    split: bool = False,
 ) -> DatasetPlan:
     """Plan the ingest and certification of masters.
 
@@ -102,12 +104,14 @@ def plan_masters(
         Validity of each, from `converter.planning.validity`.
     target
         What the repository has.
+    split
+        Whether masters of files with many detectors get files of their own.
     """
     plan = DatasetPlan()
     instrument = camera.instrument.name
     collection = names.calibration_collection(instrument, label)
-    files: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str], list[tuple[str, DataId]]]] = defaultdict(
-        lambda: defaultdict(list)
+    files: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str, bool], list[tuple[Dataset, int]]]] = (
+        defaultdict(lambda: defaultdict(list))
     )
     ranges: dict[tuple[str, Span], list[tuple[str, DataId]]] = defaultdict(list)
     declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
@@ -123,7 +127,10 @@ def plan_masters(
             plan.present.append((dataset_type, run, data_id))
         else:
             group = files[run, calibration.dimensions]
-            group[master.path, calibration.formatter].append((dataset_type, data_id))
+            # Only where the camera says so: an HDU alone may be of a file with one detector.
+            is_split = split and calibration.extensions is not None and master.hdu is not None
+            formatter = EXPOSURE if is_split else calibration.formatter
+            group[master.path, formatter, is_split].append(((dataset_type, data_id), master.hdu or 0))
             plan.written[dataset_type] += 1
         there = certified[dataset_type].get(data_id, {})
         for span in spans.get(master.key, ()):
@@ -140,8 +147,11 @@ def plan_masters(
     for dataset_type in (c.dataset_type for c in camera.calibrations if c.dataset_type in used):
         _add_type(plan, target, declared[dataset_type])
     for (run, _), by_file in sorted(files.items()):
-        entries = tuple(IngestFile(path, fmt, tuple(ids)) for (path, fmt), ids in by_file.items())
-        plan.ingests.append(Ingest(instrument, run, entries))
+        entries = [
+            IngestFile(path, formatter, tuple(d for d, _ in found), tuple(h for _, h in found if is_split))
+            for (path, formatter, is_split), found in by_file.items()
+        ]
+        plan.ingests.append(Ingest(instrument, run, tuple(entries)))
     plan.runs = sorted({i.run for i in plan.ingests})
     for (dataset_type, span), datasets in ranges.items():
         plan.certifies.append(Certify(instrument, collection, dataset_type, span, tuple(datasets)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 from lsst.daf.butler import Butler, CollectionType
@@ -26,6 +26,7 @@ from .datasets import check_formatters, ingest, register, register_collections, 
 from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
+from .split import divide, split, staging
 
 T = TypeVar("T")
 
@@ -62,7 +63,8 @@ def execute(
         Operations in any order; kinds are carried out in the order in which
         they need each other. A `HandOff` is nothing to be done here.
     transfer
-        How files get into the target, one of `TRANSFER_MODES`.
+        How files get into the target, one of `TRANSFER_MODES`. Pieces of
+        files that are split are moved there in any case.
     references
         Refs of the batches before, which need not be asked for again.
 
@@ -79,19 +81,35 @@ def execute(
     """
     prepare(butler, batch)
     references = References(butler) if references is None else references
+    ingests, to_split = divide(_only(batch, Ingest))
+    with ExitStack() as stack:
+        # Before the transaction, which would keep the database locked all the while.
+        pieces = split(to_split, stack.enter_context(staging(butler))) if to_split else []
+        _write(butler, batch, ingests, pieces, transfer, references)
+    return references
+
+
+def _write(
+    butler: Butler,
+    batch: Sequence[Operation],
+    ingests: Sequence[Ingest],
+    pieces: Sequence[Ingest],
+    transfer: str,
+    references: References,
+) -> None:
     try:
         with butler.transaction():
             for instrument in _only(batch, RegisterInstrument):
                 register_instrument(butler, instrument)
-            ingests = _only(batch, Ingest)
             runs = [o.name for o in _only(batch, RegisterCollection) if o.type == "RUN"]
-            runs += [o.run for o in ingests]
+            runs += [o.run for o in _only(batch, Ingest)]
             register(butler, dict.fromkeys(runs, CollectionType.RUN))
             for exposures in _only(batch, InsertExposures):
                 insert_exposures(butler, exposures)
-            if ingests:
-                ingest(butler, ingests, transfer, references)
-                check_formatters(butler, ingests, CHECKED_FILES, references)
+            for files, mode in ((ingests, transfer), (pieces, "move")):
+                if files:
+                    ingest(butler, files, mode, references)
+                    check_formatters(butler, files, CHECKED_FILES, references)
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
                 define_chain(butler, chain)
@@ -102,7 +120,6 @@ def execute(
         if isinstance(exc, OperationalError):  # locked by another process, disk full
             raise Gen2to3Error(f"the target's database cannot be written: {exc.orig}") from exc
         raise
-    return references
 
 
 def _only(operations: Sequence[Operation], kind: type[T]) -> list[T]:

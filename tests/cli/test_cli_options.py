@@ -228,6 +228,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "workers": 2,
         "update_instrument": True,
         "strict": True,
+        "split_masters": False,
     }
 
 
