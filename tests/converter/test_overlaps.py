@@ -301,3 +301,16 @@ def test_wide_gaps_are_left_alone() -> None:
     claims_ = [claim("a", None, 100 * DAY), claim("b", 102 * DAY, None)]
     rows = [(101 * DAY, 102 * DAY - HOUR, 102 * DAY + HOUR)]
     assert clear_boundaries(claims_, ExposureTimes.from_rows(rows), {}) == claims_
+
+
+def test_ranges_by_date_are_cleared_by_the_exposures_own_times():
+    """A boundary within a UT day is not moved to the end of that day, by whose begin the registry dated all."""
+    day = 24 * HOUR
+    rows = [(day, day + n * HOUR, day + n * HOUR + HOUR // 2) for n in (1, 5, 8, 23)]
+    exposures = ExposureTimes.from_rows([*rows, (2 * day, 2 * day + HOUR, 2 * day + 2 * HOUR)])
+    edge = day + 7 * HOUR
+    assert clear_boundary(edge, edge, exposures) != (edge, edge)
+    assert clear_boundary(edge, edge, exposures.by_middle()) == (edge, edge)
+    # One that is cut goes to the side of its middle, whole.
+    cut = day + 8 * HOUR + HOUR // 8
+    assert clear_boundary(cut, cut, exposures.by_middle()) == (day + 8 * HOUR, day + 8 * HOUR)
