@@ -105,6 +105,8 @@ def match_masters(camera: Camera, masters: Mapping[MasterKey, Master]) -> Matche
                     str(master.provenance),
                     f"{path} has no extension for detector {detector}: it has {len(contents.hdus)} detectors; "
                     "correct the registry, or leave the row out with --exclude",
+                    # The other extensions of the file are no rejects.
+                    f"{path}[{master.hdu}]",
                 )
             )
         _add_unnamed(group, contents, known, result)
