@@ -110,6 +110,8 @@ def match_masters(
                     str(master.provenance),
                     f"{path} has no extension for detector {detector}: it has {len(contents.hdus)} detectors; "
                     "correct the registry, or leave the row out with --exclude",
+                    # The other extensions of the file are no rejects.
+                    f"{path}[{master.hdu}]",
                 )
             )
         _add_unnamed(group, contents, known, result)

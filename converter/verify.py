@@ -290,8 +290,9 @@ class _Verifier:
         gen3: Sequence[Certified],
     ) -> str:
         """The recorded decision that makes the answers differ, ``""`` if there is none."""
-        if gen2.path is not None and gen2.path in self.left_out:
-            return self.left_out[gen2.path]
+        for name in (gen2.path, f"{gen2.path}[{gen2.hdu}]"):
+            if name is not None and name in self.left_out:
+                return self.left_out[name]
         if span is None:
             return ""
         stamps = {c.stamp for c in gen3}
