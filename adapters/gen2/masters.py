@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from converter.nouns import DataId, Gen2to3Error, Master, MasterKey, Provenance, Reject, Skip, ValidityClaim
-from converter.timespans import local_to_utc, stamp
 
 from ..camera import Calibration, Camera
 from ..extensions import read_contents
 from ..fits_header import HeaderError
 from .directory import FileEntry
+from .keys import KeyMaker, Row, date_text, dicts
 from .lookup import Table
 from .source import LINK_TO_NOTHING, CalibSource, why_not
-from .templates import Template
-
-Row = Mapping[str, Any]
 
 
 @dataclass
@@ -112,10 +109,9 @@ class _TableReader:
         self.wants_detector = wants_detector
         self.left_out: Counter[str] = Counter()
         self.result = result
-        self.detectors = {d.id for d in camera.instrument.detectors}
-        self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
+        self.keys = KeyMaker(camera, calibrations)
+        self.templates = self.keys.templates
         self.unlisted: set[str] = set()
-        self.order: dict[tuple[str, str, str, str], int] = {}
         table = calibrations[0].table
         self.unread = table not in source.tables and table not in source.missing
 
@@ -137,34 +133,12 @@ class _TableReader:
             )
             return
         for c in self.calibrations:
-            if c.shares_dates:
-                self._order_files(c, table)
-        for row in _dicts(table):
+            self.keys.number_files(c, table)
+        for row in dicts(table):
             self._read_row(row, table)
         for c in self.calibrations:
             if c.lookup_table != c.table and c.lookup_table in self.source.tables:
                 self._read_lookup_table(c, self.source.tables[c.lookup_table])
-
-    def _order_files(self, c: Calibration, table: Table) -> None:
-        """Number the files that share type, date and filter, by path."""
-        paths: dict[tuple[str, str, str], set[str]] = {}
-        for row in _dicts(table):
-            try:
-                shared = (c.dataset_type, stamp(_date(c, row)), str(row.get("filter")))
-                paths.setdefault(shared, set()).add(self.templates[c.dataset_type].format(row))
-            except (ValueError, Gen2to3Error):
-                continue  # reported where the row is read
-        for shared, names in paths.items():
-            self.order.update({(*shared, name): n for n, name in enumerate(sorted(names))})
-
-    def _stamp(self, c: Calibration, row: Row) -> str:
-        """RUN stamp of a row's master."""
-        text = stamp(_date(c, row))
-        if not c.shares_dates:
-            return text
-        name = self.templates[c.dataset_type].format(row)
-        number = self.order.get((c.dataset_type, text, str(row.get("filter")), name), 0)
-        return f"{text}.{number}" if number else text
 
     def _read_row(self, row: Row, table: Table) -> None:
         if all(self._is_left_out(c, row) for c in self.calibrations):
@@ -252,7 +226,7 @@ class _TableReader:
         """Ranges of the table that Gen2 asked instead of the masters' own."""
         own = {claim.master for claim in self.result.claims if claim.master.dataset_type == c.dataset_type}
         claims: list[ValidityClaim] = []
-        for row in _dicts(table):
+        for row in dicts(table):
             try:
                 relative = self.templates[c.dataset_type].format(row)
             except Gen2to3Error:
@@ -279,33 +253,13 @@ class _TableReader:
         self, c: Calibration, row: Row, report: Provenance | None, relative: str = ""
     ) -> MasterKey | None:
         """Key of a row's master (whose file may be known); problems are rejects where ``report`` is given."""
-        problem = ""
-        detector = row[c.detector]
-        physical_filter = None
-        run_stamp = ""
-        if not isinstance(detector, int):
-            problem = f"{c.detector} is {detector!r}, expected a number"
-        elif detector + c.detector_offset not in self.detectors:
-            problem = f"unknown detector {detector}: {self.camera.instrument.name} has no such detector"
-            problem += "; correct the registry, or leave it out with --exclude"
-        elif "physical_filter" in c.dimensions:
-            physical_filter = self.camera.physical_filter(row.get("filter"))
-            if physical_filter is None:
-                problem = (
-                    f"unknown filter {row.get('filter')!r}: {self.camera.instrument.name} has no such filter; "
-                    "correct the registry, or leave it out with --exclude"
-                )
-        if not problem:
-            try:
-                run_stamp = self._stamp(c, row)
-            except ValueError as exc:
-                problem = f"{c.date}: {exc}; correct the registry, or leave it out with --exclude"
-        if problem:
-            if report is not None:
-                where = f"{relative}: " if relative else ""
-                self._reject(report, f"{where}{problem}", self._path(relative) if relative else "")
-            return None
-        return MasterKey(c.dataset_type, run_stamp, DataId(detector + c.detector_offset, physical_filter))
+        found = self.keys.of(c, row)
+        if isinstance(found, MasterKey):
+            return found
+        if report is not None:
+            where = f"{relative}: " if relative else ""
+            self._reject(report, f"{where}{found}", self._path(relative) if relative else "")
+        return None
 
     def _add_master(
         self,
@@ -330,7 +284,7 @@ class _TableReader:
             return True
         hdu = self.templates[c.dataset_type].format_hdu(row)
         self.result.masters[key] = Master(
-            key, path, hdu, _date(c, row), entry.size, entry.mtime_ns, provenance
+            key, path, hdu, date_text(c, row), entry.size, entry.mtime_ns, provenance
         )
         return True
 
@@ -386,7 +340,7 @@ class _TableReader:
         except HeaderError:
             return {}  # what kind of file it is, is reported where files are looked at
         hdu = self.templates[c.dataset_type].hdu
-        known = sorted(set(hdus) & self.detectors)
+        known = sorted(set(hdus) & self.keys.detectors)
         found = {c.detector: known[0] - c.detector_offset} if known else {}
         return found | ({hdu: hdus[known[0]]} if known and isinstance(hdu, str) and hdu != c.detector else {})
 
@@ -425,12 +379,6 @@ class _TableReader:
         self._skip(relative, f"{c.dataset_type} left out by --types or --exclude")
 
 
-def _date(c: Calibration, row: Row) -> str:
-    """The calibration date of a row, as UTC text."""
-    text = str(row[c.date])
-    return local_to_utc(text, c.zone) if c.zone else text
-
-
 def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
     # SQL's NULL becomes the text "None", which like it never matched: a reject, not an open end.
     # Nor did an empty end; an empty start is before every text, and so is an open one.
@@ -441,8 +389,3 @@ def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
         str(row.get("registered") or ""),
         provenance,
     )
-
-
-def _dicts(table: Table) -> Iterator[Row]:
-    columns = table.columns
-    return (dict(zip(columns, row, strict=True)) for row in table.rows)
