@@ -44,7 +44,7 @@ def one_line(text: object, limit: int = 400) -> str:
 
 
 class HeaderFile:
-    """The first two headers of an open FITS file.
+    """The headers of an open FITS file, from the first on.
 
     Parameters
     ----------
@@ -68,25 +68,28 @@ class HeaderFile:
             self._primary = self._read(b"SIMPLE  =")
         return Header.fromstring(self._primary)
 
-    def extension(self) -> Header | None:
-        """The header of HDU 1, `None` if the file has none; to be asked once.
+    def extensions(self) -> Iterator[Header]:
+        """The headers behind the primary, one after the other; to be asked once.
 
         Raises
         ------
         HeaderError
-            The primary claims an impossible amount of data, or the bytes of
-            HDU 1 are no header.
+            An HDU claims an impossible amount of data, or what follows it is
+            no header.
         """
-        size = _data_size(self.primary())
-        try:
-            self._stream.seek(-(-size // BLOCK) * BLOCK, os.SEEK_CUR)
-            first = self._stream.read(BLOCK)
-        except (OSError, EOFError, zlib.error) as exc:
-            raise HeaderError(f"expected HDU 1 or the end of the file, found: {one_line(exc)}") from exc
-        # FITS allows special records after the last HDU; they are no extension.
-        if not first.startswith(b"XTENSION="):
-            return None
-        return Header.fromstring(self._read(b"XTENSION=", first))
+        header = self.primary()
+        while True:
+            size = _data_size(header)
+            try:
+                self._stream.seek(-(-size // BLOCK) * BLOCK, os.SEEK_CUR)
+                first = self._stream.read(BLOCK)
+            except (OSError, EOFError, zlib.error) as exc:
+                raise HeaderError(f"expected an HDU or the end of the file, found: {one_line(exc)}") from exc
+            # FITS allows special records after the last HDU; they are no extension.
+            if not first.startswith(b"XTENSION="):
+                return
+            header = Header.fromstring(self._read(b"XTENSION=", first))
+            yield header
 
     def _read(self, magic: bytes, first: bytes = b"") -> bytes:
         """Bytes of the header that begins here, up to its ``END`` card; the stream is left behind it."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 import erfa
@@ -29,6 +30,9 @@ from .fits_header import HeaderError, HeaderFile, one_line
 
 # What raw ingest asks for. detector_num and instrument do not enter the record,
 # but a header without them could not be ingested, so it is not good here either.
+EXTENSIONS_TRIED = 16
+"""Extensions that are looked at for what the primary lacks; files begin with few that hold no detector."""
+
 REQUIRED = frozenset(
     {
         "datetime_begin",
@@ -120,22 +124,40 @@ def read_record(file: HeaderFile, path: str, translator: type[MetadataTranslator
     Raises
     ------
     HeaderError
-        Neither header can be read and translated.
+        No header can be read and translated.
     """
     primary = file.primary()
     with _translation() as notes:
         try:
             record = _translate(primary, path, translator)
-        except HeaderError:
-            extension = file.extension()
-            if extension is None:
-                raise
-            # From a fresh primary: the first attempt has marked its own as corrected,
-            # which would keep corrections off the merged one.
-            merged = merge_headers([file.primary(), extension], mode="overwrite")
-            notes.clear()
-            record = _translate(merged, path, translator)
+        except HeaderError as exc:
+            record = _translate_merged(file, path, translator, exc, notes)
     return replace(record, warnings=(*record.warnings, *dict.fromkeys(notes)))
+
+
+def _translate_merged(
+    file: HeaderFile,
+    path: str,
+    translator: type[MetadataTranslator],
+    failure: HeaderError,
+    notes: list[str],
+) -> ExposureRecord:
+    """Translate the primary merged with the first extension that makes it complete.
+
+    That is mostly HDU 1; where it holds no detector, a later one does. If none
+    does, what was wrong with the first is what is said.
+    """
+    first: HeaderError | None = None
+    for extension in islice(file.extensions(), EXTENSIONS_TRIED):
+        # From a fresh primary: an earlier attempt has marked its own as corrected,
+        # which would keep corrections off the merged one.
+        merged = merge_headers([file.primary(), extension], mode="overwrite")
+        notes.clear()
+        try:
+            return _translate(merged, path, translator)
+        except HeaderError as exc:
+            first = first or exc
+    raise first or failure
 
 
 def _translate(header: Any, path: str, translator: type[MetadataTranslator]) -> ExposureRecord:

@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lsst.daf.butler import Butler
 
+from adapters.decam import DECam
+from adapters.extensions import read_contents
+from adapters.headers import HeaderJob, read_exposures
 from converter.convert import convert
 from fixtures.decam import NIGHTS
-from fixtures.decam_files import ALL_CCDS, FILTERS, UNLISTED
+from fixtures.decam_files import ALL_CCDS, FILTERS, UNLISTED, extension, raw_content
 
 CP = "lsst.obs.decam.rawFormatter.DarkEnergyCameraCPCalibFormatter"
 LISTED = [c for c in ALL_CCDS if c not in UNLISTED]
@@ -190,3 +193,18 @@ def test_the_same_again_writes_nothing(converted):
     assert again.plan.is_empty and again.conversion is None
     assert again.plan.existing == c.outcome.plan.written
     assert isinstance(c.butler, Butler)
+
+
+def test_first_extensions_without_a_detector(tmp_path):
+    """An exposure's header is made complete by the first extension that holds a detector."""
+    row = {"visit": 229388, "filter": "r", "expTime": 30.0, "object": "field", "proposal": "2013B-0001"}
+    content = raw_content(row, datetime(2013, 9, 1, 6, 5, tzinfo=UTC), [25, 31])
+    primary, extensions = content[:2880], content[2880:]
+    while b"END     " not in {primary[i : i + 8] for i in range(0, len(primary), 80)}:
+        primary, extensions = primary + extensions[:2880], extensions[2880:]
+    path = tmp_path / "decam0229388.fits.fz"
+    path.write_bytes(primary + extension([("EXTNAME", "EXTRA")]) * 2 + extensions)
+    (result,) = read_exposures([HeaderJob(229388, (str(path),))], DECam())
+    assert result.rejects == ()
+    assert (result.record.exposure["id"], result.record.exposure["day_obs"]) == (229388, 20130831)
+    assert read_contents(str(path), DECam.raw.extensions).hdus == {25: 3, 31: 4}
