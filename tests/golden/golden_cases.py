@@ -61,6 +61,7 @@ IMSIM = Case(
         "disagree": [],
         "gen2_none": {"gen3_none": 1, "gen3_one": 0},
         "gen2_ambiguous": {"gen3_none": 0, "gen3_one": 0},
+        "timing": {"not_nearest": {}, "taken_after": {}},
     },
 )
 
@@ -86,6 +87,8 @@ LATISS = Case(
         "disagree": [],
         "gen2_none": {"gen3_none": 0, "gen3_one": 0},
         "gen2_ambiguous": {"gen3_none": 0, "gen3_one": 0},
+        # The one bias is dated by the day after the exposure's night began.
+        "timing": {"not_nearest": {}, "taken_after": {"bias": 1}},
     },
 )
 
