@@ -22,6 +22,9 @@ from .writers.references import References
 from .writers.repository import open_target
 from .writers.split import remove_stale
 
+SPLIT_WEIGHT = 100
+"""Datasets that one piece of a split file counts for in a batch: it is written, not linked."""
+
 DISTRIBUTIONS = ("gen2to3", "lsst-daf-butler", "astro-metadata-translator", "astropy")
 
 
@@ -143,11 +146,13 @@ def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:
     batch: list[Operation] = []
     size = 0
     for ingest in ingests:
-        if batch and size + ingest.size > BATCH:
+        pieces = sum(len(file.hdus) for file in ingest.files)
+        weight = ingest.size + pieces * (SPLIT_WEIGHT - 1)
+        if batch and size + weight > BATCH:
             yield batch
             batch, size = [], 0
         batch.append(ingest)
-        size += ingest.size
+        size += weight
     if batch:
         yield batch
 

@@ -15,11 +15,12 @@ from lsst.daf.butler import Butler
 from adapters import registry
 from adapters.camera import Extensions, Lookup
 from adapters.hsc import HSC
-from converter.apply import apply
+from converter.apply import apply, batches
 from converter.convert import convert
 from converter.nouns import DataId, Gen2to3Error, UsageError
 from converter.operations import Ingest, IngestFile
 from converter.planning.conversion import make_plan
+from converter.planning.plan import Plan
 from converter.recipe import Recipe
 from converter.same_file import FileIdentity
 from converter.verify import verify
@@ -392,6 +393,14 @@ def test_conversion(mosaic, tmp_path):
     assert apply(again, target) is None
     assert convert(recipe, target).exit_status == 0
     assert {p: p.stat().st_mtime_ns for p in Path(target).rglob("*.fits")} == times
+
+
+def test_batches_of_pieces_are_small():
+    file = split_ingest("/a.fits")
+    plan = Plan(Mosaic(), Recipe("/"), ingests=[file] * 100)
+    assert [len(batch) for batch in batches(plan)] == [66, 34]
+    plan.ingests = [replace(file, files=(replace(file.files[0], hdus=()),))] * 100
+    assert [len(batch) for batch in batches(plan)] == [100]
 
 
 def test_wrong_piece_is_a_disagreement(mosaic, tmp_path):
