@@ -118,7 +118,9 @@ def _file_to_remove(
 def _make_detector_unknown(repository: Repository, same: Sequence[Row], shared: set[str]) -> None:
     """Give a row a detector that there is not, and move its files to where their paths then lead."""
     camera = repository.camera
-    number = max(d.id for d in camera.instrument.detectors) + 500
+    known = {d.id for d in camera.instrument.detectors}
+    # Numbers above the highest detector may be guide chips, which are no mistake.
+    number = 0 if camera.raw.extensions is not None and 0 not in known else max(known) + 500
     changes: dict[str, Any] = {}
     for row in same:
         c = row.calibration

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from adapters.contract import CameraContract
+from adapters.decam import DECam
 from adapters.hsc import HSC
 from adapters.lsst import LATISS, ComCam, ImSim
+from fixtures.decam import make_decam
 from fixtures.hsc import HscSpec, make_hsc
 from fixtures.lsst import LsstSpec, make_lsst
 
@@ -35,3 +37,10 @@ class TestComCam(CameraContract):
     camera = ComCam()
     make = staticmethod(lambda root: make_lsst(root, "comcam", WITH_FRINGES).root)
     never_found = frozenset({"qe_curve"})
+
+
+class TestDECam(CameraContract):
+    camera = DECam()
+    # The mapper did not look for calibrations.
+    calib = ("CALIB",)
+    make = staticmethod(lambda root: make_decam(root).root)
