@@ -8,12 +8,13 @@ type. Hooks exist only for what data cannot say. Nothing here touches a Butler.
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import yaml
 
@@ -344,6 +345,19 @@ class Camera:
         module = sys.modules[type(self).__module__]
         assert module.__file__ is not None
         return load_instrument(Path(module.__file__).with_name(self.instrument_file))
+
+    def redeclared(self, **changes: Any) -> Self:
+        """A copy that declares some things otherwise, as a recipe may ask for.
+
+        Parameters
+        ----------
+        **changes
+            Values that stand before those of the class, such as ``raw`` or
+            ``calibrations``; earlier changes are kept.
+        """
+        changed = copy.copy(self)
+        vars(changed).update(changes)
+        return changed
 
     def physical_filter(self, text: str | None) -> str | None:
         """Gen3 filter for a Gen2 registry's filter text, `None` if unknown."""

@@ -11,11 +11,11 @@ from adapters.gen2.directory import DirectoryIndex
 from adapters.gen2.files import describe, printable, sniff_many
 from adapters.gen2.leftovers import account_for
 from adapters.gen2.masters import Calibrations, read_calibrations
+from adapters.gen2.overrides import with_zones
 from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not
 
 from .nouns import DataId, Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
-from .overrides import with_zones
 from .readings import Boundaries, count_boundaries
 from .recipe import Recipe
 

@@ -17,6 +17,7 @@ from lsst.daf.butler import Butler
 
 from adapters.camera import Calibration, Camera, TimeColumn
 from adapters.gen2.lookup import Gen2Answer, Gen2Lookup
+from adapters.gen2.overrides import with_zones
 from adapters.gen2.source import Gen2Source, open_source
 
 from . import names
@@ -26,7 +27,6 @@ from .decisions import Change, Decision
 from .ledger import Ledger
 from .master_times import MasterTimes
 from .nouns import DataId, UsageError
-from .overrides import with_zones
 from .progress import Progress, no_progress
 from .recipe import Recipe
 from .same_file import FileIdentity

@@ -1,8 +1,7 @@
-"""Other path templates than a camera's own, for repositories written with another mapper."""
+"""What a recipe says instead of a camera's declaration: path templates and time zones."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 
@@ -44,17 +43,35 @@ def with_templates(camera: Camera, templates: Mapping[str, str]) -> Camera:
             )
         if problem := _problem(text):
             raise UsageError(f"templates: {dataset_type}: {problem}")
-    changed = copy.copy(camera)
     raw = camera.raw
-    # An instance's own values stand before those of the class.
-    vars(changed).update(
+    return camera.redeclared(
         raw=dataclasses.replace(raw, template=templates.get(raw.dataset_type, raw.template)),
         calibrations=tuple(
             dataclasses.replace(c, template=templates.get(c.dataset_type, c.template))
             for c in camera.calibrations
         ),
     )
-    return changed
+
+
+def with_zones(camera: Camera, zones: Mapping[str, str]) -> Camera:
+    """The camera with other time zones of its calibration registry.
+
+    Parameters
+    ----------
+    camera
+        The camera as declared; it is not changed.
+    zones
+        IANA time zone per dataset type (or ``"*"``), ``""`` for the scale of
+        the time column.
+    """
+    if not zones:
+        return camera
+    return camera.redeclared(
+        calibrations=tuple(
+            dataclasses.replace(c, zone=zones.get(c.dataset_type, zones.get("*", c.zone)))
+            for c in camera.calibrations
+        )
+    )
 
 
 def changed_templates(camera: Camera) -> list[tuple[str, str, str]]:

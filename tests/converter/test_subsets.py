@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
-from adapters.gen2.overrides import changed_templates, templates_of, with_templates
+from adapters.gen2.overrides import changed_templates, templates_of, with_templates, with_zones
 from adapters.hsc import HSC
 from converter.cli import main
 from converter.convert import Outcome, convert, make_plan
@@ -421,3 +421,16 @@ def test_the_command_line_says_the_same_as_a_recipe(good: HscRepository, tmp_pat
     assert "template-override" not in result.output
     rows = [r for r in good.raw_rows if r["visit"] == visit]
     assert ids(tmp_path / "r") == gen2_needs(good, rows)
+
+
+def test_template_and_zone_together():
+    """A second change of the declaration keeps the first one."""
+    camera = with_templates(
+        HSC(), {"raw": "other/%(visit)d-%(ccd)d.fits", "bias": "b/%(calibDate)s-%(ccd)d.fits"}
+    )
+    both = with_zones(camera, {"*": "Asia/Tokyo"})
+    assert both.raw.template == "other/%(visit)d-%(ccd)d.fits"
+    assert both.calibration("bias").template == "b/%(calibDate)s-%(ccd)d.fits"
+    assert {c.zone for c in both.calibrations} == {"Asia/Tokyo"}
+    assert [name for name, _, _ in changed_templates(both)] == ["raw", "bias"]
+    assert {c.zone for c in HSC().calibrations} == {""}
