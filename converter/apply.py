@@ -97,7 +97,7 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         book.check()
     butler = open_target(target, create=True)
     remove_stale(butler)
-    conversion = book.begin("convert", plan.recipe.to_dict(), versions())
+    conversion = book.begin(plan.command, plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)
     book.add_collections(
         conversion,
@@ -137,7 +137,7 @@ def batches(plan: Plan) -> Iterator[list[Operation]]:
     for exposures in plan.exposures:
         yield [exposures]
     yield from _by_size(plan.ingests)
-    last: list[Operation] = [*plan.certifies, *plan.chains]
+    last: list[Operation] = [*plan.decertifies, *plan.certifies, *plan.chains]
     if last:
         yield last
 

@@ -113,6 +113,21 @@ class Certify:
 
 
 @dataclass(frozen=True, slots=True)
+class Decertify:
+    """Take a validity range off datasets of one type, whatever is certified for it then.
+
+    ``data_ids`` are those of the datasets; ranges that reach beyond ``span``
+    are cut, not removed.
+    """
+
+    instrument: str
+    collection: str
+    dataset_type: str
+    span: Span
+    data_ids: tuple[DataId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Define a CHAINED collection with these children, in order."""
 
@@ -136,6 +151,7 @@ Operation = (
     | RegisterCollection
     | InsertExposures
     | Ingest
+    | Decertify
     | Certify
     | Chain
     | HandOff

@@ -107,8 +107,7 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
 
 
 def _print_counts(plan: Plan, written: bool) -> None:
-    instrument = plan.camera.instrument.name
-    say(f"{instrument}: {plan.recipe.root}, label {plan.recipe.label!r}, transfer {plan.recipe.transfer}")
+    say(plan.title)
     say()
     types = sorted({*plan.written, *plan.existing, *plan.certified})
     header = (
@@ -204,8 +203,8 @@ def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
         )
         return f"Conversion {conversion}: {counts}{again}{stack}"
     if plan.recipe.strict and plan.rejects:
-        return f"{counts} Nothing was written; correct the rejects, or convert without --strict."
-    return f"{counts} Nothing was written; `gen2to3 convert` with the same options writes it."
+        return f"{counts} Nothing was written; correct the rejects, or leave --strict out."
+    return f"{counts} Nothing was written; `gen2to3 {plan.command}` with the same options writes it."
 
 
 def print_verification(verification: Verification, settings: Settings) -> None:

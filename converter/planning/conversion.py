@@ -60,7 +60,8 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     instrument = camera.instrument.name
     dataset_types = {camera.raw.dataset_type, *(c.dataset_type for c in camera.calibrations), "camera"}
     state = read_target(butler, instrument, dataset_types)
-    plan = Plan(camera, recipe)
+    title = f"{instrument}: {recipe.root}, label {recipe.label!r}, transfer {recipe.transfer}"
+    plan = Plan("convert", title, recipe)
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
     plan.decisions += _template_decisions(camera)
@@ -70,8 +71,8 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.conflicts += conflicts
     plan.decisions += decisions
 
-    raws, records = _plan_raws(gathered, state, plan, progress)
-    masters, validity, found = _plan_masters(gathered, state, plan, known_exposures(state, records))
+    raws, records = _plan_raws(gathered, recipe, state, plan, progress)
+    masters, validity, found = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records))
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -132,7 +133,7 @@ def _require_outside(target: str, recipe: Recipe) -> None:
 
 
 def _plan_raws(
-    gathered: Gathered, state: TargetState, plan: Plan, progress: Progress
+    gathered: Gathered, recipe: Recipe, state: TargetState, plan: Plan, progress: Progress
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Check new raw files, read one header per new exposure, plan the rest."""
     camera = gathered.source.camera
@@ -140,8 +141,8 @@ def _plan_raws(
     known = {(d.exposure, d.detector) for d in there}
     files = gathered.raws.files
     new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
-    bad = check_files((f.path for f in new), plan.recipe.workers)
-    matched = match_raws(camera, [f for f in new if f.path not in bad], plan.recipe.detectors)
+    bad = check_files((f.path for f in new), recipe.workers)
+    matched = match_raws(camera, [f for f in new if f.path not in bad], recipe.detectors)
     plan.rejects += matched.rejects
     plan.skips += matched.skips
     named = {f.path for f in new}
@@ -155,7 +156,7 @@ def _plan_raws(
     records: dict[int, ExposureRecord] = {}
     while jobs:
         foreign: list[HeaderJob] = []
-        for result in progress(read_exposures(jobs, camera, plan.recipe.workers), "headers", len(jobs)):
+        for result in progress(read_exposures(jobs, camera, recipe.workers), "headers", len(jobs)):
             plan.header_reads += result.reads
             for reject in result.rejects:
                 bad.setdefault(
@@ -182,10 +183,14 @@ def _plan_raws(
 
 
 def _plan_masters(
-    gathered: Gathered, state: TargetState, plan: Plan, known: Mapping[int, KnownExposure]
+    gathered: Gathered,
+    recipe: Recipe,
+    state: TargetState,
+    plan: Plan,
+    known: Mapping[int, KnownExposure],
 ) -> tuple[DatasetPlan, Validity, Mapping[MasterKey, Master]]:
     """Decide validity, check new master files, plan the rest."""
-    camera, recipe = gathered.source.camera, plan.recipe
+    camera = gathered.source.camera
     timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
     times = exposure_times(camera, gathered.raws.observations, timespans)
 
@@ -193,7 +198,7 @@ def _plan_masters(
         run = names.calibration_run(camera.instrument.name, recipe.label, key.stamp)
         return key.data_id in state.datasets.get((key.dataset_type, run), ())
 
-    bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), plan.recipe.workers)
+    bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), recipe.workers)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     plan.skips = [skip for skip in plan.skips if skip.path not in bad]
     good = {key: m for key, m in gathered.masters.items() if m.path not in bad}
@@ -237,7 +242,7 @@ def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:
 
 def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
     """What the source's registries look like, and the target's calibrations once the plan is carried out."""
-    instrument = plan.camera.instrument.name
+    instrument = gathered.source.camera.instrument.name
     searched = names.calibration_chain(instrument)
     children = {c.name: c.children for c in plan.chains}.get(searched, state.chains.get(searched, ()))
     ranges = Counter({key: len(rows) for key, rows in state.associations.items()})

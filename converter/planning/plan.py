@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-from adapters.camera import Camera
+from typing import Any, Protocol
 
 from ..decisions import Decision
 from ..ledger import Item
@@ -15,6 +13,7 @@ from ..nouns import Reject, Skip
 from ..operations import (
     Certify,
     Chain,
+    Decertify,
     HandOff,
     Ingest,
     InsertExposures,
@@ -23,18 +22,36 @@ from ..operations import (
     RegisterDatasetType,
     RegisterInstrument,
 )
-from ..recipe import Recipe
+
+
+class Choices(Protocol):
+    """What every command that writes lets its user choose: a recipe, or what stands for one."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether any reject stops everything."""
+
+    @property
+    def transfer(self) -> str:
+        """How files come into the repository."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All choices as plain types, for the ledger."""
 
 
 @dataclass
 class Plan:
-    """Everything that a conversion would do, and why.
+    """Everything that a command would do, and why.
 
     Parameters
     ----------
-    camera, recipe
-        What was planned for.
-    instrument, types, collections, exposures, ingests, certifies, chains
+    command
+        The command line's name of it, such as ``convert``.
+    title
+        What is done from where to where, for people.
+    recipe
+        The choices that were planned for.
+    instrument, types, collections, exposures, ingests, decertifies, certifies, chains
         Operations by kind, in the order in which they are carried out.
     hand_offs
         What the stack has to write.
@@ -58,13 +75,15 @@ class Plan:
         ``""`` if that cannot be told.
     """
 
-    camera: Camera
-    recipe: Recipe
+    command: str
+    title: str
+    recipe: Choices
     instrument: RegisterInstrument | None = None
     types: list[RegisterDatasetType] = field(default_factory=list)
     collections: list[RegisterCollection] = field(default_factory=list)
     exposures: list[InsertExposures] = field(default_factory=list)
     ingests: list[Ingest] = field(default_factory=list)
+    decertifies: list[Decertify] = field(default_factory=list)
     certifies: list[Certify] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
     hand_offs: list[HandOff] = field(default_factory=list)
@@ -89,6 +108,7 @@ class Plan:
         yield from self.collections
         yield from self.exposures
         yield from self.ingests
+        yield from self.decertifies
         yield from self.certifies
         yield from self.chains
 

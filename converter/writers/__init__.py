@@ -1,7 +1,7 @@
 """The only code that writes to a Butler."""
 
 from .batch import execute, prepare
-from .certify import certify
+from .certify import certify, decertify
 from .collections import define_chain, register_chains
 from .datasets import TRANSFER_MODES, check_formatters, ingest, register_collections, register_dataset_type
 from .exposures import insert_exposures
@@ -14,6 +14,7 @@ __all__ = [
     "References",
     "certify",
     "check_formatters",
+    "decertify",
     "define_chain",
     "execute",
     "ingest",

@@ -13,6 +13,7 @@ from ..nouns import Gen2to3Error
 from ..operations import (
     Certify,
     Chain,
+    Decertify,
     Ingest,
     InsertExposures,
     Operation,
@@ -20,7 +21,7 @@ from ..operations import (
     RegisterDatasetType,
     RegisterInstrument,
 )
-from .certify import certify
+from .certify import certify, decertify
 from .collections import define_chain, register_chains
 from .datasets import check_formatters, ingest, register, register_collections, register_dataset_type
 from .exposures import insert_exposures
@@ -110,6 +111,7 @@ def _write(
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED_FILES, references)
+            decertify(butler, _only(batch, Decertify), references)
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
                 define_chain(butler, chain)

@@ -1,4 +1,4 @@
-"""Validity ranges in CALIBRATION collections."""
+"""Validity ranges in CALIBRATION collections: certified, and taken off again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lsst.daf.butler import Butler, DatasetRef
 
 from ..nouns import DataId, StoppedError
-from ..operations import Certify
+from ..operations import Certify, Decertify
 from ..timespans import Span
 from .common import butler_errors, make_timespan
 from .references import References
@@ -53,6 +53,42 @@ def certify(butler: Butler, operations: Sequence[Certify], references: Reference
         ]
         with butler_errors(f"certify {dataset_type} in {collection} for {span}"):
             butler.registry.certify(collection, members, make_timespan(span))
+
+
+def decertify(butler: Butler, operations: Sequence[Decertify], references: References | None = None) -> None:
+    """Take validity ranges off, with one call per operation.
+
+    Parameters
+    ----------
+    butler
+        The target.
+    operations
+        What is decertified.
+    references
+        Refs of the batch, for the data IDs.
+
+    Raises
+    ------
+    StoppedError
+        A range is empty.
+    Gen2to3Error
+        The target refuses it.
+    """
+    refs = References(butler) if references is None else references
+    for operation in operations:
+        what = f"decertify {operation.dataset_type} in {operation.collection} for {operation.span}"
+        try:
+            timespan = make_timespan(operation.span)
+        except ValueError as exc:
+            raise StoppedError(f"{what}: {exc}") from None
+        refs.expand(operation.instrument, ((operation.dataset_type, d) for d in operation.data_ids))
+        data_ids = [
+            refs.coordinate(operation.dataset_type, operation.instrument, d) for d in operation.data_ids
+        ]
+        with butler_errors(what):
+            butler.registry.decertify(
+                operation.collection, operation.dataset_type, timespan, dataIds=data_ids
+            )
 
 
 def _add(group: Group, operation: Certify) -> None:

@@ -79,6 +79,10 @@ class References:
                     f"such as {example}"
                 )
 
+    def coordinate(self, dataset_type: str, instrument: str, data_id: DataId) -> DataCoordinate:
+        """The full data ID of a dataset; `expand` it first."""
+        return self._coordinates[self.dataset_type(dataset_type).dimensions, instrument, data_id]
+
     def make(self, dataset_type: str, run: str, instrument: str, data_id: DataId) -> DatasetRef:
         """The ref of a dataset that this program writes; `expand` it first."""
         key = (dataset_type, run, instrument, data_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 import adapters
 
 ROOT = Path(adapters.__file__).parent
-ALLOWED = {"converter.nouns", "converter.timespans"}
+ALLOWED = {"converter.nouns", "converter.statements", "converter.timespans"}
 
 
 def imported(path: Path) -> Iterator[str]:

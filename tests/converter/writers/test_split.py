@@ -397,7 +397,7 @@ def test_conversion(mosaic, tmp_path):
 
 def test_batches_of_pieces_are_small():
     file = split_ingest("/a.fits")
-    plan = Plan(Mosaic(), Recipe("/"), ingests=[file] * 100)
+    plan = Plan("convert", "", Recipe("/"), ingests=[file] * 100)
     assert [len(batch) for batch in batches(plan)] == [66, 34]
     plan.ingests = [replace(file, files=(replace(file.files[0], hdus=()),))] * 100
     assert [len(batch) for batch in batches(plan)] == [100]
