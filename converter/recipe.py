@@ -20,11 +20,10 @@ import yaml
 from .nouns import DataId, UsageError
 from .overlaps import Policy, RangeRule
 from .readings import Reading
+from .subset import Subset
 from .timespans import local_to_utc, parse_time
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-TRANSFERS = ("auto", "direct", "symlink", "relsymlink", "hardlink", "copy", "move")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class ValidityOverride:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Subset):
     """All choices of one conversion.
 
     Parameters
@@ -154,38 +153,12 @@ class Recipe:
     split_masters: bool = False
 
     def __post_init__(self) -> None:
-        if self.transfer not in TRANSFERS:
-            raise UsageError(f"transfer {self.transfer!r} is none of {', '.join(TRANSFERS)}")
-        if self.label.strip("/") != self.label:
-            raise UsageError(f"label {self.label!r} must neither begin nor end with a slash")
-        if self.workers < 1:
-            raise UsageError(f"workers {self.workers} must be at least 1")
+        self.check()
 
     @cached_property
     def wanted_visits(self) -> frozenset[int]:
         """``visits`` to look up: a range of them may be long."""
         return frozenset(self.visits)
-
-    @cached_property
-    def wanted_detectors(self) -> frozenset[int]:
-        """``detectors`` to look up."""
-        return frozenset(self.detectors)
-
-    def wants_detector(self, detector: int) -> bool:
-        """Whether a detector is to be converted."""
-        return not self.detectors or detector in self.wanted_detectors
-
-    def wants(self, dataset_type: str) -> bool:
-        """Whether a dataset type is to be converted."""
-        return not self.types or any(fnmatchcase(dataset_type, t) for t in self.types)
-
-    def excludes(self, path: str) -> bool:
-        """Whether a path (relative to its root) is to be left out."""
-        return any(fnmatchcase(path, pattern) for pattern in self.exclude)
-
-    def policy(self, dataset_type: str) -> Policy:
-        """Overlap policy of a dataset type."""
-        return self.overlaps.get(dataset_type, self.overlaps.get("*", Policy.FAIL))
 
     def range_rule(self, dataset_type: str) -> RangeRule | None:
         """How ranges are made from dates, `None` to take those of the registry."""

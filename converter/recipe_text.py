@@ -13,7 +13,7 @@ from .inspection import Inspection
 from .nouns import UsageError
 from .overlaps import Policy, RangeRule
 from .readings import Reading
-from .recipe import TRANSFERS
+from .subset import TRANSFERS
 
 COMMENTS = {
     "root": "Gen2 root. ROOT on the command line replaces it.",

@@ -17,7 +17,8 @@ from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
 from ..readings import Reading
-from ..recipe import TRANSFERS, Recipe, load_recipe, recipe_from_dict
+from ..recipe import Recipe, load_recipe, recipe_from_dict
+from ..subset import TRANSFERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
