@@ -1,0 +1,202 @@
+"""The plan of an import: masters made elsewhere, and what another source says of their validity."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lsst.daf.butler import Butler
+
+from adapters.camera import Camera
+from adapters.registry import get_camera
+from adapters.sources.declaration import Declaration
+from adapters.sources.delivery import Delivery, read_delivery
+from adapters.sources.loading import load_declaration
+
+from ..import_recipe import ImportRecipe
+from ..nouns import Skip, UsageError
+from ..progress import Progress, no_progress
+from ..target import TargetState, local_path, open_reading, read_target
+from ..validity_sources import FromCards, FromTable, Source, parse_validity
+from .collections import plan_collections
+from .datasets import plan_masters
+from .external import exposures_by_filter, plan_external
+from .hand_offs import camera_hand_offs
+from .instrument import plan_instrument
+from .items import master_items
+from .plan import Plan
+from .settling import Validity
+
+NO_VALIDITY = "ingested without a validity range: none was asked for with --validity"
+
+
+def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_progress) -> Plan:
+    """Do everything but write.
+
+    Parameters
+    ----------
+    recipe
+        All choices.
+    target
+        Butler repository, which need not exist yet.
+    progress
+        Shows what takes long.
+
+    Returns
+    -------
+    plan
+        With all conflicts that the Butler would raise.
+
+    Raises
+    ------
+    UsageError
+        A source is missing, the camera cannot be told, or the target is
+        something else than a Butler repository.
+    """
+    _check_places(recipe, target)
+    butler = open_reading(target)
+    camera = _camera(recipe, target, butler)
+    source = combine([parse_validity(text) for text in recipe.validity])
+    declarations = _declarations(recipe, camera)
+    for _ in progress([recipe.sources], "headers", 1):
+        delivery = read_delivery(
+            camera,
+            declarations,
+            recipe.sources,
+            recipe.wants,
+            recipe.excludes,
+            recipe.wants_detector,
+            recipe.allow_outside,
+            _cards(source),
+            recipe.workers,
+            recipe.split_masters,
+        )
+    camera = camera.redeclared(calibrations=(*camera.calibrations, *delivery.types))
+    _check_types(recipe, camera)
+    instrument = camera.instrument.name
+    state = read_target(butler, instrument, {*(c.dataset_type for c in camera.calibrations), "camera"})
+    places = ", ".join(recipe.sources)
+    title = f"{instrument}: {places}, label {recipe.label!r}, transfer {recipe.transfer}"
+    plan = Plan("import-calibs", title, recipe, rejects=delivery.rejects, skips=delivery.skips)
+    plan.instrument, conflicts, decisions = plan_instrument(camera.instrument, state, update=False)
+    plan.conflicts += conflicts
+    plan.decisions += decisions
+    _plan_masters(camera, recipe, delivery, source, state, plan)
+    plan.hand_offs = camera_hand_offs(camera, recipe.label, target, state, bool(plan.written))
+    return plan
+
+
+def _check_places(recipe: ImportRecipe, target: str) -> None:
+    """What is read is there, and nothing is written into it."""
+    root = local_path(target)
+    for source in map(Path, recipe.sources):
+        if not source.exists():
+            raise UsageError(f"{source}: there is no such file or directory; name files or directories with masters")
+        if root is not None and source.is_dir() and root.resolve().is_relative_to(source.resolve()):
+            raise UsageError(f"{target} is inside the source {source}; give a directory outside of it")
+
+
+def _camera(recipe: ImportRecipe, target: str, butler: Butler | None) -> Camera:
+    """The camera asked for, or that of the repository's one instrument."""
+    if recipe.camera:
+        return get_camera(recipe.camera)
+    found = [] if butler is None else [r.name for r in butler.query_dimension_records("instrument", explain=False)]
+    if len(found) == 1:
+        return get_camera(found[0])
+    what = f"has {len(found)} instruments" if butler is not None else "does not exist yet"
+    raise UsageError(f"{target} {what}; name the camera of the masters with --camera")
+
+
+def _declarations(recipe: ImportRecipe, camera: Camera) -> list[Declaration]:
+    files = [*map(Path, recipe.declarations), *camera.delivery_files]
+    if not files:
+        raise UsageError(
+            f"no delivery of {camera.instrument.name} is known; "
+            "declare in YAML what the files are, and give it with --declaration"
+        )
+    return [load_declaration(path) for path in files]
+
+
+def combine(sources: Sequence[Source]) -> Source | None:
+    """One source of validity: tables add up, others stand alone.
+
+    Raises
+    ------
+    UsageError
+        Sources of several kinds were given.
+    """
+    tables = [path for source in sources if isinstance(source, FromTable) for path in source.paths]
+    if tables and len(sources) == sum(isinstance(s, FromTable) for s in sources):
+        return FromTable(tuple(tables))
+    if len(sources) > 1:
+        raise UsageError(
+            "--validity: several tables add up, but other sources stand alone; "
+            "import the dataset types one after the other with --types"
+        )
+    return sources[0] if sources else None
+
+
+def _cards(source: Source | None) -> list[str]:
+    return [card for card in (source.begin, source.end) if card] if isinstance(source, FromCards) else []
+
+
+def _check_types(recipe: ImportRecipe, camera: Camera) -> None:
+    """Refuse choices for dataset types and detectors that there are not: slips that would act in silence."""
+    types = [c.dataset_type for c in camera.calibrations]
+    for pattern in recipe.types:
+        if not any(fnmatchcase(name, pattern) for name in types):
+            raise UsageError(
+                f"types: {pattern!r} matches no calibration type of {camera.instrument.name}: {', '.join(types)}"
+            )
+    for name in sorted(recipe.overlaps.keys() - {*types, "*"}):
+        raise UsageError(
+            f"overlaps: {name!r} is no calibration type of {camera.instrument.name}: {', '.join(types)}"
+        )
+    detectors = {d.id for d in camera.instrument.detectors}
+    if unknown := [d for d in recipe.detectors if d not in detectors]:
+        raise UsageError(
+            f"detectors: {unknown[0]} is no detector of {camera.instrument.name}, "
+            f"which has {min(detectors)}..{max(detectors)}"
+        )
+
+
+def _plan_masters(
+    camera: Camera,
+    recipe: ImportRecipe,
+    delivery: Delivery,
+    source: Source | None,
+    state: TargetState,
+    plan: Plan,
+) -> None:
+    """Decide validity, and plan what the target lacks."""
+    instrument = camera.instrument.name
+    masters = delivery.masters
+    if isinstance(source, FromCards):
+        source = dataclasses.replace(source, cards=delivery.cards)
+    if source is None:
+        validity = Validity(skips=[Skip(path, NO_VALIDITY) for path in sorted({m.path for m in masters.values()})])
+    else:
+        exposures = exposures_by_filter(state.exposures.values())
+        validity = plan_external(camera, masters, source, recipe.overlaps, exposures)
+    plan.decisions += validity.decisions
+    plan.rejects += validity.rejects
+    plan.skips += validity.skips
+    plan.conflicts += validity.conflicts
+    plan.folded |= validity.folded
+    kept = [m for key, m in masters.items() if key not in validity.refused]
+    part = plan_masters(camera, recipe.label, kept, validity.spans, state, recipe.split_masters)
+    plan.types = part.types
+    plan.conflicts += part.conflicts
+    plan.decisions += part.decisions
+    plan.rejects += part.rejects
+    plan.written, plan.existing, plan.certified = part.written, part.existing, part.certified
+    plan.ingests, plan.certifies = part.ingests, part.certifies
+    plan.collections, plan.chains, conflicts = plan_collections(
+        instrument, recipe.label, part.runs, bool(part.written or part.existing), False, state
+    )
+    plan.conflicts += conflicts
+    items = {item.dataset: item for item in master_items(instrument, recipe.label, masters, validity)}
+    plan.items = items
+    plan.present = [dataset_name(*what) for what in part.present]
