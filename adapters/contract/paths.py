@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -32,18 +33,24 @@ def round_trip(template: Template, data_id: Mapping[str, Any]) -> str:
     Returns
     -------
     problem
-        ``""`` if the same values come back.
+        ``""`` if the same values come back. Of a path that is one key as a
+        whole, a suffix may come back as part of that key.
     """
     keys: dict[str, Any] = {k: t(data_id[k]) for k, t in template.keys.items()}
     path = template.format(data_id)
     hdu = template.format_hdu(data_id)
-    ends = dict.fromkeys(SUFFIXES, keys)
+    ends: dict[str, dict[str, Any]] = {"": {}}
     if hdu is not None:
-        ends[f"[{hdu}]"] = keys | ({template.hdu: hdu} if isinstance(template.hdu, str) else {})
-    for end, expected in ends.items():
-        found = template.parse(path + end)
-        if found != expected:
-            return f"template {template.text!r} makes {path + end!r} of {expected}, but reads it as {found}"
+        ends[f"[{hdu}]"] = {template.hdu: hdu} if isinstance(template.hdu, str) else {}
+    for suffix, (end, more) in itertools.product(SUFFIXES, ends.items()):
+        expected = keys | more
+        written = path + suffix + end
+        allowed = [expected]
+        if template.is_bare:
+            # A path that is one key may end with a suffix itself. Both readings name the same file.
+            allowed.append(expected | dict.fromkeys(keys, path + suffix))
+        if (found := template.parse(written)) not in allowed:
+            return f"template {template.text!r} makes {written!r} of {expected}, but reads it as {found}"
     return ""
 
 
@@ -105,6 +112,28 @@ def check_rows(template: Template, rows: Iterable[Mapping[str, Any]]) -> list[st
     return [p for p in problems if p]
 
 
+def shared(rows: Iterable[tuple[Template, Mapping[str, Any], Hashable]]) -> Iterator[str]:
+    """Give the paths, with their HDUs, that stand for several data IDs.
+
+    Parameters
+    ----------
+    rows
+        Template and values of each row, and what the row means.
+    """
+    first: dict[tuple[str, int | None, str], Hashable] = {}
+    said = set()
+    for template, values, meaning in rows:
+        try:
+            place = (template.format(values), template.format_hdu(values), template.text)
+        except Gen2to3Error:
+            continue  # `check_rows` says so
+        if first.setdefault(place, meaning) != meaning and place not in said:
+            said.add(place)
+            path, hdu, text = place
+            where = path if hdu is None else f"{path}[{hdu}]"
+            yield f"template {text!r} makes {where!r} of {first[place]} and of {meaning}: which HDU is whose?"
+
+
 def filter_texts(camera: Camera) -> list[str]:
     """Give the texts that Gen2 may have used for filters and that can be part of a path."""
     filters = camera.instrument.filters
@@ -121,4 +150,8 @@ def _values(template: Template, key: str, kind: type, is_date: bool) -> st.Searc
         return st.integers(0, 1000).map(float)
     if is_date:
         return _DATES
+    if template.is_bare and key == "path":
+        names = st.lists(st.text(_LETTERS, min_size=1, max_size=8), min_size=1, max_size=3)
+        ends = st.sampled_from((*SUFFIXES, ".fits", ".fits.fz"))
+        return st.builds(lambda parts, end: "/".join(parts) + end, names, ends)
     return st.text(_LETTERS, min_size=1, max_size=1 if found and found[2] == "c" else 8)

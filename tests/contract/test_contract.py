@@ -6,9 +6,11 @@ from adapters.contract import CameraContract
 from adapters.decam import DECam
 from adapters.hsc import HSC
 from adapters.lsst import LATISS, ComCam, ImSim
+from adapters.megaprime import MegaPrime
 from fixtures.decam import make_decam
 from fixtures.hsc import HscSpec, make_hsc
 from fixtures.lsst import LsstSpec, make_lsst
+from fixtures.megaprime import IN_ORDER, make_megaprime
 
 FLATS = ("2014-09-28", "2014-10-02")
 # Fringes were looked up in the flat table, so only those of the flats' dates were found.
@@ -44,3 +46,10 @@ class TestDECam(CameraContract):
     # The mapper did not look for calibrations.
     calib = ("CALIB",)
     make = staticmethod(lambda root: make_decam(root).root)
+
+
+class TestMegaPrime(CameraContract):
+    camera = MegaPrime()
+    # The mapper did not look for calibrations.
+    calib = ("CALIB",)
+    make = staticmethod(lambda root: make_megaprime(root, IN_ORDER).root)
