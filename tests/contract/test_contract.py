@@ -15,6 +15,23 @@ from fixtures.megaprime import IN_ORDER, make_megaprime
 FLATS = ("2014-09-28", "2014-10-02")
 # Fringes were looked up in the flat table, so only those of the flats' dates were found.
 WITH_FRINGES = LsstSpec(fringe=("2022-03-20", "2022-04-20"))
+# Midnights in UTC, as Elixir has them; the registry has them in local time, of summer and winter. An end that no
+# other range begins at is itself part of its range, to the second.
+SPRING = ("20070404T000000Z", "2007-04-04T00:00:00")
+END = "2007-12-20T00:00:01"
+MEGAPRIME_RANGES = {
+    "bias": [
+        (*SPRING, "2007-05-17T00:00:00"),
+        ("20070517T000000Z", "2007-05-17T00:00:00", "2007-12-01T00:00:00"),
+        ("20071201T000000Z", "2007-12-01T00:00:00", END),
+    ],
+    "dark": [(*SPRING, END)],
+    "flat": [(*SPRING, END)],
+    "fringe": [
+        ("20071120T000000Z", "2007-11-20T00:00:00", "2007-12-10T00:00:00"),
+        ("20071210T000000Z", "2007-12-10T00:00:00", END),
+    ],
+}
 
 
 class TestHSC(CameraContract):
@@ -53,3 +70,4 @@ class TestMegaPrime(CameraContract):
     # The mapper did not look for calibrations.
     calib = ("CALIB",)
     make = staticmethod(lambda root: make_megaprime(root, IN_ORDER).root)
+    ranges = MEGAPRIME_RANGES
