@@ -154,12 +154,13 @@ class CameraContract:
             paths.check_generated(self.camera, c.template, detector, times, samples)
 
     def test_paths_of_the_registry_round_trip(self, gen2: Repository) -> None:
-        """So does every path that the registries name, and none means two data IDs."""
+        """So does every path that the registries name, and data IDs that share a file can be told apart."""
         rows = [*gen2.raw_rows(), *gen2.master_rows()]
         assert rows, f"no row of the registries of {gen2.root} names a file: do the templates fit?"
         for row in rows:
             _none(paths.check_rows(row.template, [row.values]))
-        _none(paths.shared((row.template, row.values, conversion.expected(gen2, row)) for row in rows))
+        meanings = (" ".join(map(str, conversion.expected(gen2, row))) for row in rows)
+        _none(paths.shared(zip(rows, meanings, strict=True), self.camera))
 
     # The lookup.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import erfa
+from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType
 
 from converter.convert import Outcome, convert
@@ -94,10 +95,13 @@ def _ranges(butler: Butler) -> dict[UUID, list[tuple[str, str]]]:
             if not dataset_type.isCalibration():
                 continue
             for a in butler.registry.queryDatasetAssociations(dataset_type, collections):
-                begin, end = a.timespan.begin, a.timespan.end
-                texts = ("" if t is None else str(t.utc.isot)[:19] for t in (begin, end))
-                found.setdefault(a.ref.id, []).append((next(texts), next(texts)))
+                ends = _utc(a.timespan.begin), _utc(a.timespan.end)
+                found.setdefault(a.ref.id, []).append(ends)
     return found
+
+
+def _utc(time: Time | None) -> str:
+    return "" if time is None else str(time.utc.isot)[:19]
 
 
 def wrongly_valid(camera: Camera, wanted: Ranges, found: Iterable[Dataset]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from converter.nouns import Gen2to3Error
 
 from ..camera import Camera
 from ..gen2.templates import SUFFIXES, Template
+from .repository import Row
 
 _LETTERS = string.ascii_letters
 _DATES = st.dates().map(str) | st.datetimes().map(lambda t: t.isoformat(timespec="seconds"))
@@ -112,26 +113,32 @@ def check_rows(template: Template, rows: Iterable[Mapping[str, Any]]) -> list[st
     return [p for p in problems if p]
 
 
-def shared(rows: Iterable[tuple[Template, Mapping[str, Any], Hashable]]) -> Iterator[str]:
-    """Give the paths, with their HDUs, that stand for several data IDs.
+def shared(rows: Iterable[tuple[Row, str]], camera: Camera) -> Iterator[str]:
+    """Find files that stand for several data IDs without telling them apart.
 
     Parameters
     ----------
     rows
-        Template and values of each row, and what the row means.
+        Rows of the registry, and what each means.
+    camera
+        Says which types have files with several detectors.
     """
-    first: dict[tuple[str, int | None, str], Hashable] = {}
+    first: dict[tuple[Any, ...], str] = {}
     said = set()
-    for template, values, meaning in rows:
-        try:
-            place = (template.format(values), template.format_hdu(values), template.text)
-        except Gen2to3Error:
-            continue  # `check_rows` says so
-        if first.setdefault(place, meaning) != meaning and place not in said:
-            said.add(place)
-            path, hdu, text = place
-            where = path if hdu is None else f"{path}[{hdu}]"
-            yield f"template {text!r} makes {where!r} of {first[place]} and of {meaning}: which HDU is whose?"
+    for row, meaning in rows:
+        path, hdu = row.template.format(row.values), row.template.format_hdu(row.values)
+        declared = camera.raw if row.calibration is None else row.calibration
+        for place in ((row.template, path, hdu), (row.template, path)):
+            other = first.setdefault(place, meaning)
+            if other == meaning or row.template in said:
+                continue
+            if len(place) == 3:
+                said.add(row.template)
+                where = path if hdu is None else f"{path}[{hdu}]"
+                yield f"template {row.template.text!r} makes {where!r} of {other} and of {meaning}"
+            elif declared.extensions is None:
+                said.add(row.template)
+                yield f"{path} holds {other} and {meaning}: say in extensions how it tells which is which"
 
 
 def filter_texts(camera: Camera) -> list[str]:

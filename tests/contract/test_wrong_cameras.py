@@ -214,8 +214,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_hsc(tmp_path_factory.mktemp("hsc") / "made" / "gen2", HscSpec()).root
 
 
-def contract_of(camera: type[Camera], root: Path) -> CameraContract:
-    body = {"camera": camera(), "make": staticmethod(lambda _: root), "registered": False}
+def contract_of(camera: type[Camera], root: Path, **more: Any) -> CameraContract:
+    body = {"camera": camera(), "make": staticmethod(lambda _: root), "registered": False, **more}
     return type("TestWrong", (CameraContract,), body)()
 
 
@@ -320,7 +320,7 @@ class TestWrong(CameraContract):
 def test_the_suite_runs_under_pytest_and_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_wrong=SUITE)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
-    result.assert_outcomes(passed=17, failed=2, skipped=1)
+    result.assert_outcomes(passed=18, failed=2, skipped=1)
     result.stdout.fnmatch_lines_random(
         ["FAILED *::TestWrong::test_lookups - *", "FAILED *::TestWrong::test_lookup_is_that_of_the_sql - *"]
     )
