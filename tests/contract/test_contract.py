@@ -15,6 +15,10 @@ from fixtures.megaprime import IN_ORDER, make_megaprime
 FLATS = ("2014-09-28", "2014-10-02")
 # Fringes were looked up in the flat table, so only those of the flats' dates were found.
 WITH_FRINGES = LsstSpec(fringe=("2022-03-20", "2022-04-20"))
+HSC_DARKS = [
+    ("20140901T000000Z", "2014-06-03T00:00:00", "2014-09-26T00:00:00"),
+    ("20141020T000000Z", "2014-09-26T00:00:00", "2015-01-19T00:00:00"),
+]
 # Midnights in UTC, as Elixir has them; the registry has them in local time, of summer and winter. An end that no
 # other range begins at is itself part of its range, to the second.
 SPRING = ("20070404T000000Z", "2007-04-04T00:00:00")
@@ -37,11 +41,14 @@ MEGAPRIME_RANGES = {
 class TestHSC(CameraContract):
     camera = HSC()
     make = staticmethod(lambda root: make_hsc(root, HscSpec(flat=FLATS, fringe=FLATS, sky=FLATS)).root)
+    ranges = {"dark": HSC_DARKS}
 
 
 class TestImSim(CameraContract):
     camera = ImSim()
     make = staticmethod(lambda root: make_lsst(root, "imsim", WITH_FRINGES).root)
+    # Midnights of TAI.
+    ranges = {"dark": [("20220401T000000Z", "2021-12-31T23:59:23", "2022-06-29T23:59:23")]}
     never_found = frozenset({"qe_curve"})
 
 
@@ -49,6 +56,8 @@ class TestLATISS(CameraContract):
     camera = LATISS()
     # The other types are looked up by a raft name, which LATISS registries do not have.
     make = staticmethod(lambda root: make_lsst(root, "latiss", LsstSpec(defects=())).root)
+    # Observing days, which begin at noon.
+    ranges = {"dark": [("20220401T000000Z", "2022-01-01T12:00:00", "2022-07-01T12:00:00")]}
     never_found = frozenset({"fringe", "sky", "defects", "qe_curve"})
 
 

@@ -17,6 +17,8 @@ from adapters.hsc import HSC
 from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
 
+from .test_contract import HSC_DARKS
+
 pytest_plugins = ["pytester"]
 
 
@@ -244,6 +246,16 @@ def test_wrong_camera_fails(
 @pytest.mark.parametrize("test", sorted({test for _, test, _ in WRONG.values()}))
 def test_the_same_camera_unspoiled_passes(test: str, made: Path, tmp_path: Path) -> None:
     call(contract_of(Wrong, made), test, made, tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"scale": "tai"}, {"rollover_s": 43200}])
+def test_a_wrong_time_column_shows_in_the_ranges(changes: dict[str, Any], made: Path, tmp_path: Path) -> None:
+    wrong = with_raw(time=replace(HSC.raw.time, **changes))
+    for camera, named in ((wrong, {}), (Wrong, {"dark": HSC_DARKS})):
+        call(contract_of(camera, made, ranges=named), "validity_ranges", made, tmp_path / str(len(named)))
+    with pytest.raises(AssertionError, match=r"dark 20140901T000000Z: validity .* was not expected"):
+        contract = contract_of(wrong, made, ranges={"dark": HSC_DARKS})
+        call(contract, "validity_ranges", made, tmp_path / "wrong")
 
 
 def test_another_formatter_than_the_declared_one_is_found(made: Path, tmp_path: Path) -> None:
