@@ -199,6 +199,7 @@ def _plan_masters(
     good = {key: m for key, m in gathered.masters.items() if m.path not in bad}
     matched = match_masters(camera, good, recipe.detectors)
     plan.rejects += matched.rejects
+    plan.folded |= matched.folded
     plan.skips += matched.skips
     masters = matched.masters
     claims = [c for c in gathered.claims if c.master in masters]
