@@ -103,16 +103,31 @@ def local_path(root: str) -> Path | None:
     -------
     path
         Absolute; `None` for a remote URI or an alias.
+
+    Raises
+    ------
+    UsageError
+        The Butler would take the path for another one.
     """
     if "://" in root:
         try:
             uri = ResourcePath(root)
         except NotImplementedError:  # a scheme that nothing here knows; opening it says so
             return None
-        return Path(uri.ospath) if uri.isLocal else None
-    if not os.path.lexists(root) and root in Butler.get_known_repos():
+        if not uri.isLocal:
+            return None
+        path = Path(uri.ospath)
+    elif not os.path.lexists(root) and root in Butler.get_known_repos():
         return None
-    return Path(root).absolute()
+    else:
+        path = Path(root).absolute()
+    # The Butler expands variables: repository and ledger would be in two places.
+    if (expanded := os.path.expandvars(path)) != str(path):
+        raise UsageError(
+            f"{path} has a variable in it that the Butler takes for {expanded}; "
+            "give that path, or one without the '$'"
+        )
+    return path
 
 
 def open_reading(root: str) -> Butler | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -266,16 +267,19 @@ def _hand_offs(
             continue
         if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
             continue
-        command = rule.command.format(
-            repo=local_path(target) or target,
-            instrument=instrument,
-            class_name=camera.instrument.record["class_name"],
-            collection=collection,
+        words = {
+            "repo": local_path(target) or target,
+            "instrument": instrument,
+            "class_name": camera.instrument.record["class_name"],
+            "collection": collection,
             # In the historical layout <inst>/calib is no chain; the umbrella is.
-            chain=names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
-            labels=f", {recipe.label!r}" if recipe.label else "",
-            calib=calib,
-        )
+            "chain": names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
+            "calib": calib,
+        }
+        # Paths and labels are the user's: a shell must take them as they are.
+        quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
+        labels = f" {shlex.quote(recipe.label)}" if recipe.label else ""
+        command = rule.command.format(**quoted, labels=labels)
         why = "every instrument needs it for ISR"
         if files:
             why = files[0] if len(files) == 1 else f"{len(files)} files, such as {files[0]}"
