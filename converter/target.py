@@ -166,6 +166,29 @@ def open_reading(root: str) -> Butler | None:
         raise UsageError(f"{root} cannot be opened as a Butler repository: {reason}") from exc
 
 
+def datastore_root(butler: Butler) -> Path | None:
+    """The one local directory in which a repository keeps its files, `None` if there is none."""
+    roots = [root for root in butler.get_datastore_roots().values() if root is not None]
+    return Path(roots[0].ospath) if len(roots) == 1 and roots[0].isLocal else None
+
+
+def require_splitting(butler: Butler) -> Path:
+    """The directory in which masters can be split.
+
+    Raises
+    ------
+    UsageError
+        The target is not local.
+    """
+    root = datastore_root(butler)
+    if root is None:
+        raise UsageError(
+            "masters are split in the target's own directory, and this target has no single local one; "
+            "convert without --split-masters, or into a local repository"
+        )
+    return root
+
+
 def read_target(
     butler: Butler | None, instrument: str, dataset_types: Collection[str], prefix: str | None = None
 ) -> TargetState:

@@ -22,7 +22,7 @@ from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, 
 from ..operations import HandOff, InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
-from ..target import TargetState, local_path, open_reading, read_target
+from ..target import TargetState, local_path, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
@@ -52,10 +52,13 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the target
-        is inside of it, or exists and is no Butler repository.
+        is inside of it, or exists and is no Butler repository, or masters
+        cannot be split there.
     """
     _require_outside(target, recipe)
     butler = open_reading(target)
+    if recipe.split_masters and butler is not None:
+        require_splitting(butler)  # now, and not after an hour of headers
     gathered = gather(recipe)
     camera = gathered.source.camera
     instrument = camera.instrument.name

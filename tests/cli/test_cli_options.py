@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lsst.daf.butler import Butler
+from lsst.daf.butler import Butler, Config
 
 from converter.cli.options import NumbersType, Settings
 from converter.cli.progress import progress_for
@@ -255,6 +255,23 @@ def test_verify_refuses_what_the_camera_does_not_have(run, good, tmp_path, optio
     assert result.exit_code == 2
     assert message in error_line(result)
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["plan", "convert"])
+def test_masters_cannot_be_split_in_a_remote_target(run, run_json, good, tmp_path, command):
+    repo = tmp_path / "repo"
+    Butler.makeRepo(
+        str(repo), config=Config({"datastore": {"root": "mem://bucket/repo"}}), forceConfigRoot=False
+    )
+    # Refused before the Gen2 repository is looked for, let alone read.
+    result = run(command, tmp_path / "nowhere", repo, "--split-masters")
+    assert result.exit_code == 2
+    assert "convert without --split-masters, or into a local repository" in error_line(result)
+    assert not (repo / FILE_NAME).exists()
+    # The target is good otherwise, and a local one is good for splitting, also before it is there.
+    status, data = run_json("plan", good.root, repo)
+    assert (status, data["conflicts"]) == (0, [])
+    assert run("plan", good.root, tmp_path / "new", "--split-masters").exit_code == 0
 
 
 def test_options_override_the_recipe(run, good, tmp_path):
