@@ -29,9 +29,11 @@ from lsst.daf.butler.time_utils import TimeConverter
 
 from adapters import fits_header, headers, translation
 from adapters.camera import Camera
+from adapters.decam import DECam
 from adapters.fits_header import HeaderError
 from adapters.headers import HeaderJob, exposure_record, read_exposures
 from adapters.hsc import HSC
+from adapters.megaprime import MegaPrime
 from converter.nouns import Gen2to3Error, Reject, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,16 +54,6 @@ STRUCTURE_STEMS = (
     "ZNAME",
     "ZVAL",
 )
-
-
-class DECam(Camera):
-    name = "decam"
-    translator = "DECam"
-
-
-class MegaPrime(Camera):
-    name = "megaprime"
-    translator = "MegaPrime"
 
 
 def header_of(name: str, drop: tuple[str, ...] = (), **changes) -> fits.Header:
@@ -393,10 +385,10 @@ def test_text_too_long_is_a_reject_not_a_truncation(tmp_path):
 
 
 def test_unknown_translator_and_module():
-    camera = type("Odd", (Camera,), {"translator": "NoSuch"})()
+    camera = type("Odd", (HSC,), {"translator": "NoSuch"})()
     with pytest.raises(UsageError, match=r"no header translator is called 'NoSuch'; known: .*HSC"):
         read_exposures([], camera)
-    camera = type("Odd", (Camera,), {"translator": "HSC", "translator_module": "no.such.module"})()
+    camera = type("Odd", (HSC,), {"translator": "HSC", "translator_module": "no.such.module"})()
     with pytest.raises(UsageError, match=r"'no.such.module' cannot be imported: ModuleNotFoundError"):
         read_exposures([], camera)
 
@@ -614,7 +606,7 @@ def test_worker_death_is_an_error_not_a_hang(tmp_path, monkeypatch):
     (tmp_path / "dying_translator.py").write_text(DYING)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(headers, "CHUNK", 1)
-    camera = type("D", (Camera,), {"translator": "DyingHSC", "translator_module": "dying_translator"})()
+    camera = type("D", (HSC,), {"translator": "DyingHSC", "translator_module": "dying_translator"})()
     good, bad = hsc_file(tmp_path / "a.fits"), hsc_file(tmp_path / "b.fits", OBJECT="die")
     jobs = [HeaderJob(i, (bad if i == 12 else good,)) for i in range(20)]
     done = []
@@ -630,6 +622,7 @@ import sys
 from adapters import headers
 from adapters.headers import HeaderJob, read_exposures
 from adapters.hsc import HSC
+from adapters.megaprime import MegaPrime
 
 if __name__ == "__main__":
     headers.CHUNK = 4
