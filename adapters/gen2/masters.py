@@ -125,7 +125,8 @@ class _TableReader:
         if absent:
             self.unread = True
             advice = "is it the registry of another camera?"
-            if in_paths.issuperset(absent):
+            # The filter makes the data ID too.
+            if in_paths.issuperset(absent) and self.camera.raw.filter not in absent:
                 types = [c.dataset_type for c in self.calibrations]
                 advice = (
                     f"only the path template of {' and '.join(types)} needs it: say where the files are "
