@@ -127,11 +127,9 @@ class _TableReader:
             advice = "is it the registry of another camera?"
             # The filter makes the data ID too.
             if in_paths.issuperset(absent) and self.camera.raw.filter not in absent:
-                types = [c.dataset_type for c in self.calibrations]
-                advice = (
-                    f"only the path template of {' and '.join(types)} needs it: say where the files are "
-                    f"with --template {types[0]}=TEMPLATE"
-                )
+                name = self.calibrations[0].dataset_type
+                advice = f"only the path template of {name} needs it: say where the files are "
+                advice += f"with --template {name}=TEMPLATE"
             self.result.rejects.append(
                 Reject(
                     f"{self.source.registry}: table {table.name}",
