@@ -22,9 +22,9 @@ EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
 GENERIC = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
 
 WRITE_CAMERA = (
-    'python -c "from lsst.daf.butler import Butler; from lsst.utils import doImportType; '
-    "doImportType('{class_name}')().writeCameraGeom("
-    "Butler.from_config('{repo}', writeable=True), '{collection}'{labels})\""
+    "python -c 'import sys; from lsst.daf.butler import Butler; from lsst.utils import doImportType; "
+    "doImportType(sys.argv[1])().writeCameraGeom(Butler.from_config(sys.argv[2], writeable=True), "
+    "*sys.argv[3:])' {class_name} {repo} {collection}{labels}"
 )
 WRITE_CURATED = (
     "butler write-curated-calibrations {repo} {instrument} curated && "
@@ -222,8 +222,9 @@ class HandOffRule:
         The stack command that completes it; ``{repo}``, ``{instrument}``,
         ``{class_name}``, ``{collection}`` (the CALIBRATION collection),
         ``{chain}`` (the chain that pipelines search for calibrations),
-        ``{labels}`` (``, 'gen2'`` or nothing) and ``{calib}`` (the Gen2
-        calibration root) are filled in.
+        ``{labels}`` (a space and ``gen2``, or nothing) and ``{calib}`` (the
+        Gen2 calibration root) are filled in, each as a quoted word of a POSIX
+        shell: not within quotes, and not within the text of ``python -c``.
     pattern
         Glob of Gen2 files below the calibration root or root that it covers,
         ``""`` if there are none; files there are handed off, not lost. With a

@@ -218,6 +218,10 @@ class Reject:
     reason: str
     path: str = ""
 
+    def __str__(self) -> str:
+        # Some reasons name the file themselves; once is enough for a reader.
+        return f"{self.item}: {self.reason.removeprefix(f'{self.item} ')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Skip:

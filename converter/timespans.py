@@ -209,9 +209,10 @@ def local_to_utc(text: str, zone: str) -> str:
     """
     time = parse_time(text)
     try:
-        local = datetime.datetime.fromordinal(_EPOCH + time.day).replace(tzinfo=zoneinfo.ZoneInfo(zone))
-    except (zoneinfo.ZoneInfoNotFoundError, OSError) as exc:
+        place = zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError) as exc:
         raise ValueError(f"there is no time zone {zone!r}: {exc}") from None
+    local = datetime.datetime.fromordinal(_EPOCH + time.day).replace(tzinfo=place)
     # Added before the zone counts: wall-clock arithmetic is what a naive time means.
     seconds, ns = divmod(time.ns, SECOND)
     utc = (local + datetime.timedelta(seconds=seconds)).astimezone(datetime.UTC)

@@ -22,7 +22,7 @@ from adapters.gen2.source import Gen2Source, open_source
 
 from . import names
 from .answers import Answers, Certified, read_answers
-from .chosen import chosen_rows, registry_span
+from .chosen import check_choices, chosen_rows, registry_span
 from .decisions import Change, Decision
 from .ledger import Ledger
 from .master_times import MasterTimes
@@ -134,13 +134,15 @@ def verify(
     Raises
     ------
     UsageError
-        There is no repository, or the root is no Gen2 root.
+        There is no repository, the root is no Gen2 root, or the recipe names
+        dataset types or detectors that the camera does not have.
     """
     butler = open_reading(target)
     if butler is None:
         raise UsageError(f"{target}: there is no Butler repository to verify")
     if source is None:
         source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+    check_choices(recipe, source.camera)
     book = Ledger(ledger) if ledger is not None else None
     verifier = _Verifier(butler, source, recipe, book)
     types = verifier.calibrations()

@@ -120,15 +120,20 @@ class _TableReader:
         needed = {"validStart", "validEnd", *(c.detector for c in self.calibrations)}
         needed |= {c.date for c in self.calibrations}
         # Types may share a table, and columns that only some of their paths need may be missing.
-        needed |= set.intersection(*(set(t.keys) for t in self.templates.values()))
-        absent = sorted(needed - set(table.columns)) if table.rows else []
+        in_paths = set.intersection(*(set(t.keys) for t in self.templates.values())) - needed
+        absent = sorted((needed | in_paths) - set(table.columns)) if table.rows else []
         if absent:
             self.unread = True
+            advice = "is it the registry of another camera?"
+            # The filter makes the data ID too.
+            if in_paths.issuperset(absent) and self.camera.raw.filter not in absent:
+                name = self.calibrations[0].dataset_type
+                advice = f"only the path template of {name} needs it: say where the files are "
+                advice += f"with --template {name}=TEMPLATE"
             self.result.rejects.append(
                 Reject(
                     f"{self.source.registry}: table {table.name}",
-                    f"column {', '.join(absent)} is missing, found {', '.join(table.columns)}; "
-                    "is it the registry of another camera?",
+                    f"column {', '.join(absent)} is missing, found {', '.join(table.columns)}; {advice}",
                 )
             )
             return
