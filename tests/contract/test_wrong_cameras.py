@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from adapters.camera import Calibration, Camera, Detector, HandOffRule, Instrument, Lookup, PhysicalFilter
+from adapters.camera import Calibration, Camera, HandOffRule, Lookup
 from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
 from adapters.hsc import HSC
+from adapters.instrument import Detector, Instrument, PhysicalFilter
 from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
 
