@@ -60,7 +60,7 @@ def read_contents(path: str, rule: Extensions) -> Contents:
     for number, cards in enumerate(_headers(path, wanted)):
         if number == 0:
             continue  # the primary holds no detector in a multi-extension file
-        detector = _detector(number, cards, rule)
+        detector = detector_of(number, cards, rule)
         if detector is None:
             others += 1
         else:
@@ -68,7 +68,8 @@ def read_contents(path: str, rule: Extensions) -> Contents:
     return Contents(hdus, others)
 
 
-def _detector(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:
+def detector_of(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:
+    """The detector that an HDU (by number and cards) holds, `None` if it holds none."""
     if not rule.card:
         value = str(number)
     elif rule.compressed and cards.get("EXTNAME") == "COMPRESSED_IMAGE":

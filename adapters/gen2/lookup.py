@@ -72,11 +72,14 @@ class CalibRoot:
     locate
         Gives the absolute path of the file at a path below the root (without
         HDU suffix; the compressed variants count), `None` if there is none.
+    locate_row
+        The same for a row of a type that is listed by serial numbers.
     """
 
     root: str
     tables: Mapping[str, Table]
     locate: Callable[[str], str | None]
+    locate_row: Callable[[Calibration, Mapping[str, Any]], str | None] | None = None
 
 
 class Candidate(NamedTuple):
