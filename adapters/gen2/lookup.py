@@ -319,9 +319,7 @@ class Gen2Lookup:
             if (table := tables.get(name.lower())) is None:
                 raise QueryError(f"there is no table {name} in {home}")
             between = root is not None and self._lookup.valid_range
-            query = self._queries[key] = Query(
-                table, select, where, between, home, self._datetimes
-            )
+            query = self._queries[key] = Query(table, select, where, between, home, self._datetimes)
         return query
 
     def _ask_raw(self, plan: _Plan, data_id: Mapping[str, object]) -> dict[str, object]:

@@ -102,9 +102,7 @@ class SerialLookup:
             where = (self._calibration.detector,)
             datetimes = self._column.kind == "datetime"
             self._queries[number] = (
-                None
-                if table is None
-                else Query(table, ("path",), where, True, root.root, datetimes)
+                None if table is None else Query(table, ("path",), where, True, root.root, datetimes)
             )
         return self._queries[number]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -115,7 +116,7 @@ class SerialTableReader:
             return
         try:
             found = self.files.find(row)
-            recorded = self.calibration_path(row)
+            recorded = Template(c.template).format(row)
         except Gen2to3Error as exc:
             self._reject(provenance, f"{exc}; correct the registry")
             return
@@ -134,7 +135,9 @@ class SerialTableReader:
             where = "; ".join(map(str, every))
             period = f"{row['validStart']} to {row['validEnd']}"
             self._reject(
-                provenance, f"serial {serial} was not mounted in {period}, only at {where}; {ADVICE}", relative
+                provenance,
+                f"serial {serial} was not mounted in {period}, only at {where}; {ADVICE}",
+                relative,
             )
             return
         try:
@@ -153,10 +156,6 @@ class SerialTableReader:
             return
         for place in wanted:
             self._add(place, run_stamp, found, row, provenance)
-
-    def calibration_path(self, row: Row) -> str:
-        """The recorded path of a row, relative to the registry."""
-        return Template(self.calibration.template).format(row)
 
     def _number(self, rows: list[Row]) -> None:
         """Order files that begin together at one detector by path, where the type may share dates."""
@@ -191,8 +190,7 @@ class SerialTableReader:
 
     def _not_found(self, looked_for: str, recorded: str) -> str:
         index = self.source.index
-        base = self.source.beside[self.calibration.table].base if self.source.beside else ""
-        broken = index.dangling(f"{base}/{recorded}" if base else recorded)
+        broken = index.dangling(posixpath.join(self.source.base_of(self.calibration.table), recorded))
         if broken is not None:
             self.result.seen.add(broken)
             return f"{broken} {LINK_TO_NOTHING}"
@@ -242,9 +240,7 @@ class SerialTableReader:
             return
         if known is None:
             size, mtime_ns = found.entry.size, found.entry.mtime_ns
-            self.result.masters[key] = Master(
-                key, path, None, date_text(c, row), size, mtime_ns, provenance
-            )
+            self.result.masters[key] = Master(key, path, None, date_text(c, row), size, mtime_ns, provenance)
         self.result.claims.append(
             ValidityClaim(
                 key,

@@ -60,6 +60,10 @@ class CalibSource:
         """The registry that a table was read from."""
         return self.beside[table].registry if table in self.beside else self.registry
 
+    def base_of(self, table: str) -> str:
+        """Directory of the registry that a table was read from, relative to the root."""
+        return self.beside[table].base if table in self.beside else ""
+
     @property
     def registries(self) -> tuple[str, ...]:
         """All registries that were read."""
@@ -69,7 +73,7 @@ class CalibSource:
         """The files of a type that is listed by serial numbers."""
         known = self._serial_files.get(calibration.dataset_type)
         if known is None:
-            base = self.beside[calibration.table].base if calibration.table in self.beside else ""
+            base = self.base_of(calibration.table)
             known = SerialFiles(calibration, self.root, base, self.index)
             self._serial_files[calibration.dataset_type] = known
         return known

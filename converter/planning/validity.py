@@ -28,6 +28,7 @@ from .wording import WHY, ConflictBook, describe, spans_text
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
 
+
 @dataclass
 class Validity:
     """What planning made of the validity claims.
