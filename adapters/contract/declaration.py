@@ -125,6 +125,8 @@ def serials(camera: Camera) -> Iterator[str]:
             continue
         if not camera.instrument.serials:
             yield f"{c.dataset_type}: it goes by serial numbers, and the instrument has no detector_serials"
+        if not c.serials.position.card:
+            yield f"{c.dataset_type}: serials.position names no header card"
         if c.dimensions != ("detector",):
             yield f"{c.dataset_type}: it goes by serial numbers, so its dimensions can be ('detector',) only"
 

@@ -78,7 +78,8 @@ def _moved(
 ) -> str | None:
     """The file in the other place whose header has the serial number."""
     rule = calibration.serials
-    assert rule is not None
+    if rule is None or not rule.moved:
+        return None
     keys = re.findall(r"%\((\w+)\)", rule.moved.replace("%(detector)02d", ""))
     values = query(registry, calibration.lookup_table, keys, {"path": path, calibration.detector: serial})
     glob = rule.moved.replace("%(detector)02d", "*") % dict(zip(keys, values[0], strict=True))

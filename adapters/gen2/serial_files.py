@@ -59,6 +59,7 @@ class SerialFiles:
         self._rule = calibration.serials
         self._column = calibration.detector
         self._template = Template(calibration.template)
+        self._moved = Template(self._rule.moved.replace(_DETECTOR, "*")) if self._rule.moved else None
         self._root = root
         self._base = base
         self._index = index
@@ -76,10 +77,10 @@ class SerialFiles:
         found = self._index.entry(recorded)
         if found is not None:
             return SerialFile(*found)
-        if not self._rule.moved:
+        if self._moved is None:
             return f"expected {recorded}"
         serial = str(row[self._column]).strip()
-        pattern = posixpath.join(self._base, self._moved(row))
+        pattern = posixpath.join(self._base, self._moved.format(row))
         there = self._matching(pattern)
         same = [name for name in there if self.chip(name).serial == serial]
         if len(same) == 1:
@@ -87,6 +88,13 @@ class SerialFiles:
         if same:
             return f"expected {recorded} or one file {pattern} of serial {serial}, found {', '.join(same)}"
         return f"expected {recorded}, or a file {pattern} whose {self._rule.card} is {serial} (looked at {len(there)})"
+
+    def recorded(self, row: Row) -> str:
+        """The path that a row gives, ``""`` if it gives none: what tells files of one date apart."""
+        try:
+            return self._template.format(row)
+        except Gen2to3Error:
+            return ""
 
     def chip(self, relative: str) -> Chip:
         """What the header of a file says."""
@@ -108,9 +116,6 @@ class SerialFiles:
     def unreadable(self) -> dict[str, str]:
         """Files whose header was asked for and could not be read, with the reason."""
         return {name: chip.problem for name, chip in sorted(self._chips.items()) if chip.problem}
-
-    def _moved(self, row: Row) -> str:
-        return Template(self._rule.moved.replace(_DETECTOR, "*")).format(row)
 
     def _matching(self, pattern: str) -> list[str]:
         directory, name = posixpath.split(pattern)
@@ -149,11 +154,3 @@ class SerialFiles:
         except Exception as exc:  # astropy on a card that is damaged
             return Chip("", (), f"expected a FITS header, found: {exc}")
         return Chip(serial, tuple(positions))
-
-
-def recorded_path(calibration: Calibration, row: Row) -> str:
-    """The path that a row gives, ``""`` if it gives none: what tells files of one date apart."""
-    try:
-        return Template(calibration.template).format(row)
-    except Gen2to3Error:
-        return ""

@@ -23,7 +23,7 @@ from ..camera import Calibration, Camera
 from ..instrument import DetectorSerial
 from .keys import Row, date_text, dicts
 from .lookup import Table
-from .serial_files import SerialFile, recorded_path
+from .serial_files import SerialFile
 from .source import LINK_TO_NOTHING, CalibSource, why_not
 from .templates import Template
 
@@ -116,7 +116,7 @@ class SerialTableReader:
             return
         try:
             found = self.files.find(row)
-            recorded = Template(c.template).format(row)
+            recorded = self.files.recorded(row)
         except Gen2to3Error as exc:
             self._reject(provenance, f"{exc}; correct the registry")
             return
@@ -166,7 +166,7 @@ class SerialTableReader:
                     key = stamp(date_text(self.calibration, row)), place.detector
                 except ValueError:
                     continue  # reported where the row is read
-                paths[key].add(recorded_path(self.calibration, row))
+                paths[key].add(self.files.recorded(row))
         self.together = {key: sorted(names) for key, names in paths.items()}
 
     def _places(self, row: Row) -> list[DetectorSerial]:
@@ -225,7 +225,7 @@ class SerialTableReader:
         c = self.calibration
         number = 0
         if c.shares_dates:
-            number = self.together[run_stamp, place.detector].index(recorded_path(c, row))
+            number = self.together[run_stamp, place.detector].index(self.files.recorded(row))
         name = f"{run_stamp}.{number}" if number else run_stamp
         key = MasterKey(c.dataset_type, name, DataId(place.detector))
         path = f"{self.source.root}/{found.relative}"
