@@ -8,6 +8,7 @@ from converter.timespans import parse_time, to_tai
 
 from ..camera import Calibration, Camera
 from .lookup import CalibRoot, Gen2Answer, Gen2Lookup, Query, QueryError, Table
+from .sqlite_values import datetime_of
 
 
 class SerialLookup:
@@ -87,7 +88,8 @@ class SerialLookup:
         key = detector, time
         if key not in self._serials:
             try:
-                when = to_tai(parse_time(str(time)), self._column.scale, self._column.rollover_s)
+                text = datetime_of(time) if self._column.kind == "datetime" else time
+                when = to_tai(parse_time(str(text)), self._column.scale, self._column.rollover_s)
             except ValueError:
                 when = None
             self._serials[key] = self._camera.instrument.serial_of(detector, when)
