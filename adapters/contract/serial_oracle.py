@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,12 @@ def _moved(
     keys = re.findall(r"%\((\w+)\)", rule.moved.replace("%(detector)02d", ""))
     values = query(registry, calibration.lookup_table, keys, {"path": path, calibration.detector: serial})
     glob = rule.moved.replace("%(detector)02d", "*") % dict(zip(keys, values[0], strict=True))
-    same = []
-    for file in sorted(root.glob(f"{glob}*")):
-        with fits.open(file) as hdus:
-            if serial in [str(hdu.header.get(rule.card)) for hdu in hdus[:2]]:
-                same.append(str(file))
-    return same[0] if len(same) == 1 else None
+    same = [f for f in sorted(root.glob(f"{glob}*")) if serial in _said(f, rule.card, f.stat().st_mtime_ns)]
+    return str(same[0]) if len(same) == 1 else None
+
+
+@cache
+def _said(file: Path, card: str, mtime_ns: int) -> list[str]:
+    """What the first two headers of a file, as it was at that time, have in a card."""
+    with fits.open(file) as hdus:
+        return [str(hdu.header.get(card)) for hdu in hdus[:2]]

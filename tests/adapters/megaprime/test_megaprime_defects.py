@@ -307,7 +307,9 @@ def test_the_registry_in_the_calibration_root_and_its_other_tables(tmp_path):
     plan = make_plan(recipe_for(made), str(tmp_path / "butler"))
     assert plan.written == {"defects": 36}
     why = {s.item: s.reason for s in plan.skips}
-    assert why[f"{made.calib}/defectRegistry.sqlite3 table notes"] == "1 row, of no dataset type of MegaPrime"
+    assert (
+        why[f"{made.calib}/defectRegistry.sqlite3: table notes"] == "1 row, of no dataset type of MegaPrime"
+    )
 
 
 def test_without_a_registry_nothing_is_said(tmp_path):
