@@ -116,7 +116,7 @@ class SerialTableReader:
             return
         try:
             found = self.files.find(row)
-            recorded = self.files.recorded(row)
+            recorded = posixpath.join(self.source.base_of(c.table), self.files.recorded(row))
         except Gen2to3Error as exc:
             self._reject(provenance, f"{exc}; correct the registry")
             return
@@ -190,7 +190,7 @@ class SerialTableReader:
 
     def _not_found(self, looked_for: str, recorded: str) -> str:
         index = self.source.index
-        broken = index.dangling(posixpath.join(self.source.base_of(self.calibration.table), recorded))
+        broken = index.dangling(recorded)
         if broken is not None:
             self.result.seen.add(broken)
             return f"{broken} {LINK_TO_NOTHING}"

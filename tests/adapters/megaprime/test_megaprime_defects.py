@@ -24,7 +24,7 @@ from converter.inspection import inspect_source
 from converter.overlaps import Policy
 from converter.planning.conversion import make_plan
 from fixtures.megaprime import SMALL, MegaSpec, MegaVisit, make_megaprime
-from fixtures.megaprime_defects import SERIALS, SMALL_MASKS, STRANGER, MegaMask
+from fixtures.megaprime_defects import FULL_MASKS, SERIALS, SMALL_MASKS, STRANGER, MegaMask
 from fixtures.repository import Gen2Repository
 
 from .conftest import Converted, convert, recipe_for, register
@@ -377,6 +377,45 @@ def test_detectors_types_and_exclusions(tmp_path):
     assert [s.reason for s in plan.skips if s.item.endswith("834175.fits")] == [
         "defects left out by --types or --exclude"
     ]
+
+
+def test_a_row_whose_file_is_missing_can_be_left_out(tmp_path):
+    made = make_megaprime(tmp_path / "gen2", masks(replace(SECOND, missing=(0,)), visits=()))
+    recipe = recipe_for(made, exclude=("defects/2007A.mask/834175.fits",))
+    plan = make_plan(recipe, str(tmp_path / "butler"))
+    assert plan.rejects == []
+    assert [s.reason for s in plan.skips if s.item.endswith("table defect row 1")] == [
+        "defects left out by --types or --exclude"
+    ]
+
+
+def test_a_link_to_nothing(tmp_path):
+    made = make_megaprime(tmp_path / "gen2", masks(replace(SECOND, missing=(0,)), visits=()))
+    (made.calib / "defects/2007A.mask/834175.fits").symlink_to("nowhere.fits")
+    (reject,) = make_plan(recipe_for(made), str(tmp_path / "butler")).rejects
+    assert reject.item.endswith("table defect row 1")
+    assert reject.reason.startswith("defects/2007A.mask/834175.fits is a link to nothing")
+
+
+def test_a_changed_registry_is_verified_again(tmp_path):
+    made = make_megaprime(tmp_path / "gen2", masks(SECOND, visits=()))
+    before = make_plan(recipe_for(made), str(tmp_path / "butler")).fingerprint
+    spoil(made, "INSERT INTO defect (maskname, ccdSerial) VALUES ('x', 1)")
+    after = make_plan(recipe_for(made), str(tmp_path / "butler")).fingerprint
+    assert before != after and "defectRegistry.sqlite3" in after
+
+
+def test_full_size(tmp_path):
+    """As the real registry: ten masks that touch, no file where its row says."""
+    made = make_megaprime(tmp_path / "gen2", masks(*FULL_MASKS, visits=()))
+    plan = make_plan(recipe_for(made), str(tmp_path / "butler"))
+    assert (plan.rejects, plan.conflicts) == ([], [])
+    assert plan.written == plan.certified == {"defects": 360}
+    (dialect,) = (d for d in plan.decisions if d.rule == "dialect")
+    assert "324 end = next start" in dialect.before and "0 overlapping" in dialect.before
+    assert {i.run.rpartition("/")[2] for i in plan.ingests} == {
+        f"{m.begin.replace('-', '')}T000000Z" for m in FULL_MASKS
+    }
 
 
 def test_zones_for_all_types_do_not_shift_another_registry(tmp_path):
