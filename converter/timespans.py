@@ -47,6 +47,12 @@ class Span(NamedTuple):
         """Whether both share an instant."""
         return _before(self.begin, other.end) and _before(other.begin, self.end)
 
+    def within(self, other: Span) -> Span:
+        """The part that is inside of another span."""
+        begins = [b for b in (self.begin, other.begin) if b is not None]
+        ends = [e for e in (self.end, other.end) if e is not None]
+        return Span(max(begins, default=None), min(ends, default=None))
+
     def clipped(self) -> Span:
         """As the Butler stores it: before 1970 or after 2100 is unbounded."""
         begin = None if self.begin is None or self.begin <= MIN_NS else self.begin

@@ -16,8 +16,9 @@ from typing import Any
 from lsst.daf.butler import Butler
 
 from adapters.camera import Calibration, Camera, TimeColumn
-from adapters.gen2.lookup import Gen2Answer, Gen2Lookup
+from adapters.gen2.lookup import Gen2Answer
 from adapters.gen2.overrides import with_zones
+from adapters.gen2.serial_lookup import lookup_for
 from adapters.gen2.source import Gen2Source, open_source
 
 from . import names
@@ -204,7 +205,7 @@ class _Verifier:
         """Compare all observations for one calibration type."""
         answers = self.answers(calibration.dataset_type)
         roots = [root.for_lookup for root in self.source.calibs]
-        lookup = Gen2Lookup(self.camera, calibration, self.source.raw_tables, roots)
+        lookup = lookup_for(self.camera, calibration, self.source.raw_tables, roots)
         by_filter = "physical_filter" in calibration.dimensions
         column = self.camera.time_column(calibration)
         outcome = self.result.by_type[calibration.dataset_type]

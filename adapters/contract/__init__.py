@@ -111,8 +111,9 @@ class CameraContract:
         _none(declaration.instrument(self.camera))
 
     def test_detectors(self) -> None:
-        """Detectors are unique and within the limits of the dimension universe."""
+        """Detectors are unique and within the limits of the dimension universe; no two chips at one place."""
         _none(declaration.detectors(self.camera))
+        _none(declaration.serials(self.camera))
 
     def test_filters(self) -> None:
         """Filters have bands, and no Gen2 text stands for two of them."""

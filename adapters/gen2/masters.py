@@ -15,6 +15,7 @@ from ..fits_header import HeaderError
 from .directory import FileEntry
 from .keys import KeyMaker, Row, date_text, dicts
 from .lookup import Table
+from .serial_masters import SerialTableReader
 from .source import LINK_TO_NOTHING, CalibSource, why_not
 
 
@@ -76,15 +77,20 @@ def read_calibrations(
     result = Calibrations()
     by_table: dict[str, list[Calibration]] = {}
     for c in camera.calibrations:
+        if c.serials is not None:
+            if c.table in source.tables:
+                reader = SerialTableReader(camera, source, c, wants, excludes, wants_detector, result)
+                reader.read(source.tables[c.table])
+            continue
         by_table.setdefault(c.table, []).append(c)
     for name, calibrations in by_table.items():
-        reader = _TableReader(camera, source, calibrations, wants, excludes, wants_detector, result)
+        rows = _TableReader(camera, source, calibrations, wants, excludes, wants_detector, result)
         if name in source.tables:
-            reader.read_rows(source.tables[name])
-        reader.read_unlisted_files()
+            rows.read_rows(source.tables[name])
+        rows.read_unlisted_files()
         if name in source.missing:
-            reader.report_missing_table(name)
-        reader.report_left_out(name)
+            rows.report_missing_table(name)
+        rows.report_left_out(name)
     return result
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from adapters.camera import Calibration, Camera, Detector, HandOffRule, Instrument, Lookup, PhysicalFilter
+from adapters.camera import Calibration, Camera, Extensions, HandOffRule, Lookup, Serials
 from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
 from adapters.hsc import HSC
+from adapters.instrument import Detector, DetectorSerial, Instrument, PhysicalFilter
 from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
 
@@ -93,6 +94,33 @@ WRONG = {
         with_instrument(detectors=lambda d: (*d, Detector(200, "x", "x", "x", "SCIENCE"))),
         "detectors",
         "detector 200: detector_max 200",
+    ),
+    "two chips at one place": (
+        with_instrument(
+            serials=lambda s: (DetectorSerial("a", 1, end="2010-01-02"), DetectorSerial("b", 1, "2010-01-01"))
+        ),
+        "detectors",
+        r"serials a \(at detector 1 until 2010-01-02\) and b \(at detector 1 from 2010-01-01\) overlap",
+    ),
+    "one chip at two places": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 1), DetectorSerial("a", 2, "2010-01-01"))),
+        "detectors",
+        "serial a is at detector 1 and at detector 2 from 2010-01-01 at the same time",
+    ),
+    "a chip at no place": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 500),)),
+        "detectors",
+        "serial a at detector 500: there is no such detector",
+    ),
+    "a chip since never": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 1, "soon"),)),
+        "detectors",
+        "serial a at detector 1 from soon: 'soon' is not",
+    ),
+    "serial numbers without a table": (
+        with_bias(serials=Serials("SERIAL", Extensions("EXTNAME"))),
+        "detectors",
+        "bias: it goes by serial numbers, and the instrument has no detector_serials",
     ),
     "long filter name": (
         with_instrument(filters=lambda f: (*f, PhysicalFilter("F" * 33, "r"))),
