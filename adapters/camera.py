@@ -12,19 +12,19 @@ import copy
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import yaml
+from .instrument import Instrument, load_instrument
 
 EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
 GENERIC = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
 
 WRITE_CAMERA = (
-    'python -c "from lsst.daf.butler import Butler; from lsst.utils import doImportType; '
-    "doImportType('{class_name}')().writeCameraGeom("
-    "Butler.from_config('{repo}', writeable=True), '{collection}'{labels})\""
+    "python -c 'import sys; from lsst.daf.butler import Butler; from lsst.utils import doImportType; "
+    "doImportType(sys.argv[1])().writeCameraGeom(Butler.from_config(sys.argv[2], writeable=True), "
+    "*sys.argv[3:])' {class_name} {repo} {collection}{labels}"
 )
 WRITE_CURATED = (
     "butler write-curated-calibrations {repo} {instrument} curated && "
@@ -41,7 +41,9 @@ class TimeColumn:
     name
         Column of the raw table.
     kind
-        ``"date"`` (``YYYY-MM-DD``) or ``"iso"`` (date and time with a ``T``).
+        ``"date"`` (``YYYY-MM-DD``) or ``"iso"`` (date and time with a ``T``),
+        both compared as text; ``"datetime"`` if the query compared instants to
+        the second, through SQLite's ``DATETIME()``.
     scale
         ``"utc"`` or ``"tai"``: what the text, and so the ranges compared with
         it, really mean.
@@ -51,7 +53,7 @@ class TimeColumn:
     """
 
     name: str
-    kind: Literal["date", "iso"]
+    kind: Literal["date", "iso", "datetime"]
     scale: Literal["utc", "tai"]
     rollover_s: int = 0
 
@@ -115,6 +117,48 @@ class Extensions:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryFile:
+    """A registry beside the calibRegistry that lists masters of its own.
+
+    Parameters
+    ----------
+    name
+        File name without ``.sqlite3``.
+    directories
+        Where it is looked for, in this order, relative to the calibration
+        root. Paths in it are relative to the directory where it is.
+    """
+
+    name: str
+    directories: tuple[str, ...] = ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class Serials:
+    """How masters are found by the serial number of a detector's chip.
+
+    The instrument's ``serials`` say which chip was where. Gen2 asked for the
+    detector's serial and compared nothing else but the time.
+
+    Parameters
+    ----------
+    card
+        Header card of a master's file (primary or first extension) with the
+        serial of its chip.
+    position
+        How the same header names the detector.
+    moved
+        Path below the registry's directory where a file may be instead of
+        where its row says; ``%(detector)02d`` stands for any number, as the
+        serial in the header decides. ``""`` if there is no such place.
+    """
+
+    card: str
+    position: Extensions
+    moved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """One calibration dataset type: where Gen2 kept it and what Gen3 calls it.
 
@@ -150,6 +194,11 @@ class Calibration:
     unreadable
         Why the stack's formatter does not read the files as they are, ``""``
         if it does.
+    registry
+        Registry that has the table, `None` for the calibRegistry.
+    serials
+        Given if ``detector`` holds the serial number of a chip, which the
+        instrument's ``serials`` turn into a detector.
     """
 
     dataset_type: str
@@ -166,6 +215,8 @@ class Calibration:
     shares_dates: bool = False
     zone: str = ""
     unreadable: str = ""
+    registry: RegistryFile | None = None
+    serials: Serials | None = None
 
     @property
     def lookup_table(self) -> str:
@@ -222,8 +273,9 @@ class HandOffRule:
         The stack command that completes it; ``{repo}``, ``{instrument}``,
         ``{class_name}``, ``{collection}`` (the CALIBRATION collection),
         ``{chain}`` (the chain that pipelines search for calibrations),
-        ``{labels}`` (``, 'gen2'`` or nothing) and ``{calib}`` (the Gen2
-        calibration root) are filled in.
+        ``{labels}`` (a space and ``gen2``, or nothing) and ``{calib}`` (the
+        Gen2 calibration root) are filled in, each as a quoted word of a POSIX
+        shell: not within quotes, and not within the text of ``python -c``.
     pattern
         Glob of Gen2 files below the calibration root or root that it covers,
         ``""`` if there are none; files there are handed off, not lost. With a
@@ -233,76 +285,6 @@ class HandOffRule:
     dataset_type: str
     command: str
     pattern: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """A Gen3 ``detector`` record (without the instrument)."""
-
-    id: int
-    full_name: str
-    name_in_raft: str | None
-    raft: str | None
-    purpose: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PhysicalFilter:
-    """A Gen3 ``physical_filter`` record and the texts that Gen2 used for it."""
-
-    name: str
-    band: str
-    gen2: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """A Gen3 instrument with its detectors and filters.
-
-    ``record`` holds the fields of the ``instrument`` dimension record.
-    """
-
-    record: Mapping[str, Any]
-    detectors: tuple[Detector, ...]
-    filters: tuple[PhysicalFilter, ...]
-
-    @property
-    def name(self) -> str:
-        """Gen3 instrument name."""
-        return str(self.record["name"])
-
-    @cached_property
-    def filter_by_text(self) -> Mapping[str, str]:
-        """Gen3 filter name for every text that Gen2 may have used."""
-        table: dict[str, str] = {}
-        for f in self.filters:
-            for text in f.gen2:
-                table.setdefault(text, f.name)
-        # A filter's own name always wins over another one's alias.
-        table.update({f.name: f.name for f in self.filters})
-        return table
-
-
-@cache
-def load_instrument(path: Path) -> Instrument:
-    """Read an instrument from the YAML file that a camera class names.
-
-    Parameters
-    ----------
-    path
-        File with the keys ``instrument``, ``detectors`` and
-        ``physical_filters``.
-    """
-    with open(path, encoding="utf-8") as stream:
-        data = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    detectors = tuple(
-        Detector(d["id"], d["full_name"], d.get("name_in_raft"), d.get("raft"), d.get("purpose"))
-        for d in data["detectors"]
-    )
-    filters = tuple(
-        PhysicalFilter(f["name"], f["band"], tuple(f.get("gen2", ()))) for f in data["physical_filters"]
-    )
-    return Instrument(data["instrument"], detectors, filters)
 
 
 class Camera:

@@ -10,9 +10,11 @@ import gzip
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, cast
+
+from astropy.io.fits import Header
 
 from .camera import Extensions
 from .fits_header import BLOCK, CARD, DATA_LIMIT, HEADER_LIMIT, HeaderError
@@ -54,13 +56,13 @@ def read_contents(path: str, rule: Extensions) -> Contents:
     HeaderError
         The file is no FITS file, or is cut off within a header.
     """
-    wanted = {name for name in (rule.card, rule.compressed, "EXTNAME") if name}
+    wanted = _cards_of(rule)
     hdus: dict[int, int] = {}
     others = 0
     for number, cards in enumerate(_headers(path, wanted)):
         if number == 0:
             continue  # the primary holds no detector in a multi-extension file
-        detector = _detector(number, cards, rule)
+        detector = detector_of(number, cards, rule)
         if detector is None:
             others += 1
         else:
@@ -68,7 +70,8 @@ def read_contents(path: str, rule: Extensions) -> Contents:
     return Contents(hdus, others)
 
 
-def _detector(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:
+def detector_of(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:
+    """The detector that an HDU (by number and cards) holds, `None` if it holds none."""
     if not rule.card:
         value = str(number)
     elif rule.compressed and cards.get("EXTNAME") == "COMPRESSED_IMAGE":
@@ -82,6 +85,33 @@ def _detector(number: int, cards: Mapping[str, str], rule: Extensions) -> int | 
     if not value.isdigit() or (rule.highest is not None and int(value) > rule.highest):
         return None
     return int(value) + rule.offset
+
+
+def detector_headers(extensions: Iterable[Header], rule: Extensions) -> Iterator[Header]:
+    """Those headers of a file's extensions that hold a detector.
+
+    Parameters
+    ----------
+    extensions
+        All of them, in order.
+    rule
+        How an extension says which detector it holds.
+    """
+    wanted = _cards_of(rule)
+    for number, header in enumerate(extensions, start=1):
+        if detector_of(number, {name: _text(header, name) for name in wanted}, rule) is not None:
+            yield header
+
+
+def _cards_of(rule: Extensions) -> set[str]:
+    return {name for name in (rule.card, rule.compressed, "EXTNAME") if name}
+
+
+def _text(header: Header, name: str) -> str:
+    try:
+        return str(header.get(name, "")).strip()
+    except Exception:  # a card that cannot be parsed names nothing
+        return ""
 
 
 def _headers(path: str, wanted: set[str]) -> Iterator[dict[str, str]]:

@@ -22,7 +22,7 @@ from astro_metadata_translator import MetadataTranslator
 
 from converter.nouns import ExposureRecord, Gen2to3Error, Reject
 
-from .camera import Camera
+from .camera import Camera, Extensions
 from .fits_header import HeaderError, open_header
 from .translation import exposure_record, load_translator, read_record
 
@@ -85,7 +85,8 @@ def read_exposures(jobs: Iterable[HeaderJob], camera: Camera, workers: int = 1) 
     jobs
         Exposures and their files; consumed as results are asked for.
     camera
-        Names the translator, and the module to import for it.
+        Names the translator, the module to import for it, and how raws of
+        several detectors tell them apart.
     workers
         Processes. With 1, or with few jobs, all is done in this one.
 
@@ -102,16 +103,16 @@ def read_exposures(jobs: Iterable[HeaderJob], camera: Camera, workers: int = 1) 
     Gen2to3Error
         A worker process died (while iterating).
     """
-    name, module = camera.translator, camera.translator_module
+    name, module, detectors = camera.translator, camera.translator_module, camera.raw.extensions
     translator = load_translator(name, module)
     if workers > 1:
         chunks = _chunks(iter(jobs))
         head = list(islice(chunks, 2))
         # Starting a process costs more than reading one chunk.
         if len(head) > 1:
-            return _read_in_pool(chain(head, chunks), name, module, workers)
+            return _read_in_pool(chain(head, chunks), name, module, detectors, workers)
         jobs = chain.from_iterable(head)
-    return (_read_exposure(job, translator) for job in jobs)
+    return (_read_exposure(job, translator, detectors) for job in jobs)
 
 
 def _chunks(jobs: Iterator[HeaderJob]) -> Iterator[list[HeaderJob]]:
@@ -139,13 +140,17 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _read_chunk(jobs: list[HeaderJob], name: str) -> list[HeaderResult]:
+def _read_chunk(jobs: list[HeaderJob], name: str, detectors: Extensions | None) -> list[HeaderResult]:
     translator = MetadataTranslator.translators[name]
-    return [_read_exposure(job, translator) for job in jobs]
+    return [_read_exposure(job, translator, detectors) for job in jobs]
 
 
 def _read_in_pool(
-    chunks: Iterator[list[HeaderJob]], name: str, module: str | None, workers: int
+    chunks: Iterator[list[HeaderJob]],
+    name: str,
+    module: str | None,
+    detectors: Extensions | None,
+    workers: int,
 ) -> Iterator[HeaderResult]:
     pool = ProcessPoolExecutor(
         workers,
@@ -157,7 +162,7 @@ def _read_in_pool(
     pending: deque[Future[list[HeaderResult]]] = deque()
     try:
         for chunk in chunks:
-            pending.append(pool.submit(_read_chunk, chunk, name))
+            pending.append(pool.submit(_read_chunk, chunk, name, detectors))
             if len(pending) >= PENDING_PER_WORKER * workers:
                 yield from pending.popleft().result()
         while pending:
@@ -175,7 +180,9 @@ def _read_in_pool(
 # One exposure.
 
 
-def _read_exposure(job: HeaderJob, translator: type[MetadataTranslator]) -> HeaderResult:
+def _read_exposure(
+    job: HeaderJob, translator: type[MetadataTranslator], detectors: Extensions | None
+) -> HeaderResult:
     rejects: list[Reject] = []
     reads = 0
     if not job.paths:
@@ -184,7 +191,7 @@ def _read_exposure(job: HeaderJob, translator: type[MetadataTranslator]) -> Head
         try:
             with open_header(path) as file:
                 reads += 1
-                record = read_record(file, path, translator)
+                record = read_record(file, path, translator, detectors)
         except HeaderError as exc:
             rejects.append(Reject(path, str(exc)))
         else:

@@ -19,6 +19,7 @@ from typing import Any
 
 import erfa
 from astro_metadata_translator import MetadataTranslator, ObservationInfo, merge_headers
+from astropy.io.fits import Header
 from astropy.time import Time
 from astropy.utils import data as astropy_data
 from astropy.utils import iers
@@ -26,13 +27,15 @@ from lsst.daf.butler.time_utils import TimeConverter
 
 from converter.nouns import ExposureRecord, UsageError
 
+from .camera import Extensions
+from .extensions import detector_headers
 from .fits_header import HeaderError, HeaderFile, one_line
 
-# What raw ingest asks for. detector_num and instrument do not enter the record,
-# but a header without them could not be ingested, so it is not good here either.
 EXTENSIONS_TRIED = 16
 """Extensions that are looked at for what the primary lacks; files begin with few that hold no detector."""
 
+# What raw ingest asks for. detector_num and instrument do not enter the record,
+# but a header without them could not be ingested, so it is not good here either.
 REQUIRED = frozenset(
     {
         "datetime_begin",
@@ -109,8 +112,14 @@ def load_translator(name: str, module: str | None) -> type[MetadataTranslator]:
         raise UsageError(f"no header translator is called {name!r}; known: {known}") from None
 
 
-def read_record(file: HeaderFile, path: str, translator: type[MetadataTranslator]) -> ExposureRecord:
-    """Translate an open file's header: the primary, or primary and HDU 1 merged if it alone does not do.
+def read_record(
+    file: HeaderFile, path: str, translator: type[MetadataTranslator], detectors: Extensions | None = None
+) -> ExposureRecord:
+    """Translate an open file's header.
+
+    That is the primary, or primary and HDU 1 merged if it alone does not do; in
+    a file of several detectors always the primary merged with the first of them,
+    as a translator may make something else of a primary that lacks a few cards.
 
     Parameters
     ----------
@@ -120,6 +129,8 @@ def read_record(file: HeaderFile, path: str, translator: type[MetadataTranslator
         Its name; translators may use it where cards are missing.
     translator
         The only translator that is asked.
+    detectors
+        How an extension names its detector, `None` for one detector in a file.
 
     Raises
     ------
@@ -128,27 +139,29 @@ def read_record(file: HeaderFile, path: str, translator: type[MetadataTranslator
     """
     primary = file.primary()
     with _translation() as notes:
-        try:
-            record = _translate(primary, path, translator)
-        except HeaderError as exc:
-            record = _translate_merged(file, path, translator, exc, notes)
+        if detectors is not None:
+            none = HeaderError("no extension names a detector, expected at least one")
+            found = detector_headers(file.extensions(), detectors)
+            record = _translate_merged(file, found, path, translator, none, notes)
+        else:
+            try:
+                record = _translate(primary, path, translator)
+            except HeaderError as exc:
+                record = _translate_merged(file, file.extensions(), path, translator, exc, notes)
     return replace(record, warnings=(*record.warnings, *dict.fromkeys(notes)))
 
 
 def _translate_merged(
     file: HeaderFile,
+    extensions: Iterator[Header],
     path: str,
     translator: type[MetadataTranslator],
     failure: HeaderError,
     notes: list[str],
 ) -> ExposureRecord:
-    """Translate the primary merged with the first extension that makes it complete.
-
-    That is mostly HDU 1; where it holds no detector, a later one does. If none
-    does, what was wrong with the first is what is said.
-    """
+    """Translate the primary merged with the first extension that makes it complete, mostly HDU 1."""
     first: HeaderError | None = None
-    for extension in islice(file.extensions(), EXTENSIONS_TRIED):
+    for extension in islice(extensions, EXTENSIONS_TRIED):
         # From a fresh primary: an earlier attempt has marked its own as corrected,
         # which would keep corrections off the merged one.
         merged = merge_headers([file.primary(), extension], mode="overwrite")
@@ -156,7 +169,7 @@ def _translate_merged(
         try:
             return _translate(merged, path, translator)
         except HeaderError as exc:
-            first = first or exc
+            first = first or exc  # what was wrong with the first is what is said
     raise first or failure
 
 

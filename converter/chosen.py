@@ -1,13 +1,15 @@
-"""The observations that a recipe chooses, as the raw registry has them."""
+"""What a recipe chooses: whether the camera has it, and its observations in the raw registry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from adapters.camera import TimeColumn
+from adapters.camera import Camera, TimeColumn
 from adapters.gen2.source import Gen2Source
 
+from .nouns import UsageError
 from .recipe import Recipe
 from .timespans import DAY, parse_time, to_tai
 
@@ -35,3 +37,37 @@ def registry_span(row: Mapping[str, Any], column: TimeColumn) -> tuple[int, int]
         return None
     begin = to_tai(time, column.scale, column.rollover_s)
     return begin, begin + (DAY if time.is_date else 1)
+
+
+def check_choices(recipe: Recipe, camera: Camera) -> None:
+    """Refuse choices that the camera does not have: slips that would act in silence.
+
+    Raises
+    ------
+    UsageError
+        The recipe names dataset types or detectors that the camera lacks.
+    """
+    calibrations = [c.dataset_type for c in camera.calibrations]
+    every = [camera.raw.dataset_type, *calibrations, *(rule.dataset_type for rule in camera.hand_offs)]
+    for pattern in recipe.types:
+        if not any(fnmatchcase(name, pattern) for name in every):
+            raise UsageError(
+                f"types: {pattern!r} matches no dataset type of {camera.instrument.name}: {', '.join(every)}"
+            )
+    detectors = {d.id for d in camera.instrument.detectors}
+    if unknown := [d for d in recipe.detectors if d not in detectors]:
+        raise UsageError(
+            f"detectors: {unknown[0]} is no detector of {camera.instrument.name}, "
+            f"which has {min(detectors)}..{max(detectors)}"
+        )
+    choices_by_key: Mapping[str, Mapping[str, str]] = {
+        "readings": recipe.readings,
+        "overlaps": recipe.overlaps,
+        "ranges": recipe.ranges,
+        "zones": recipe.zones,
+    }
+    for key, choices in choices_by_key.items():
+        for name in sorted(choices.keys() - {*calibrations, "*"}):
+            raise UsageError(
+                f"{key}: {name!r} is no calibration type of {camera.instrument.name}: {', '.join(calibrations)}"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.camera import Camera, Extensions
@@ -25,12 +25,16 @@ class Matched:
         Masters whose extension exists, and those that no row names.
     rejects, skips
         Detectors that a row names and the file lacks, and the other way round.
+    folded
+        For some rejects (as text) the line that stands for them in a short
+        list.
     """
 
     files: list[RawFile] = field(default_factory=list)
     masters: dict[MasterKey, Master] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
 
 
 def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int] = ()) -> Matched:
@@ -99,23 +103,55 @@ def match_masters(
         contents = _contents(path, rule, result)
         if contents is None:
             continue
+        absent: list[tuple[Reject, Master]] = []
         for master in group:
             detector = master.key.data_id.detector
             if detector is not None and detector in contents.hdus:
                 # What the header says counts, also where the row counts HDUs in another order.
                 result.masters[master.key] = replace(master, hdu=contents.hdus[detector])
                 continue
-            result.rejects.append(
-                Reject(
-                    str(master.provenance),
-                    f"{path} has no extension for detector {detector}: it has {len(contents.hdus)} detectors; "
-                    "correct the registry, or leave the row out with --exclude",
-                    # The other extensions of the file are no rejects.
-                    f"{path}[{master.hdu}]",
-                )
+            reject = Reject(
+                str(master.provenance),
+                f"{path} has no extension for detector {detector}: it has {len(contents.hdus)} detectors; "
+                "correct the registry, or leave the file out with --exclude",
+                # The other extensions of the file are no rejects.
+                f"{path}[{master.hdu}]",
             )
+            absent.append((reject, master))
+        result.rejects += [reject for reject, _ in absent]
+        result.folded |= _fold(absent, path, len(contents.hdus))
         _add_unnamed(group, contents, known, result)
     return result
+
+
+def _fold(absent: Sequence[tuple[Reject, Master]], path: str, there: int) -> dict[str, str]:
+    """One line for all rows of a table that name extensions which a file does not have.
+
+    Parameters
+    ----------
+    absent
+        Rejects and their masters.
+    path
+        The file.
+    there
+        Detectors that the file has.
+    """
+    by_table: dict[tuple[str, str], list[tuple[str, int, int]]] = defaultdict(list)
+    for reject, master in absent:
+        where, detector = master.provenance, master.key.data_id.detector
+        if where.row is not None and detector is not None:
+            by_table[where.source, where.table].append((str(reject), where.row, detector))
+    folded: dict[str, str] = {}
+    for (source, table), rows in by_table.items():
+        if len(rows) > 1:
+            line = (
+                f"{source} table {table} rows {_list(sorted(row for _, row, _ in rows))}: "
+                f"{path} has no extension for detectors {_list(sorted(d for _, _, d in rows))}: "
+                f"it has {there} detectors; correct the registry, or leave the file out with --exclude "
+                f"({len(rows)} rejects, --verbose shows each)"
+            )
+            folded |= dict.fromkeys((text for text, _, _ in rows), line)
+    return folded
 
 
 def _add_unnamed(group: list[Master], contents: Contents, known: set[int], result: Matched) -> None:

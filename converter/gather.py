@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 
-from adapters.camera import Camera, HandOffRule
+from adapters.camera import HandOffRule
 from adapters.gen2.directory import DirectoryIndex
 from adapters.gen2.files import describe, printable, sniff_many
 from adapters.gen2.leftovers import account_for
@@ -15,7 +14,8 @@ from adapters.gen2.overrides import with_zones
 from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not
 
-from .nouns import DataId, Master, MasterKey, Reject, Skip, UsageError, ValidityClaim
+from .chosen import check_choices
+from .nouns import DataId, Master, MasterKey, Reject, Skip, ValidityClaim
 from .readings import Boundaries, count_boundaries
 from .recipe import Recipe
 
@@ -49,34 +49,6 @@ class Gathered:
     hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
 
 
-def _check_choices(recipe: Recipe, camera: Camera) -> None:
-    """Refuse choices for dataset types and detectors that the camera does not have: slips that would act in silence."""
-    calibrations = [c.dataset_type for c in camera.calibrations]
-    every = [camera.raw.dataset_type, *calibrations, *(rule.dataset_type for rule in camera.hand_offs)]
-    for pattern in recipe.types:
-        if not any(fnmatchcase(name, pattern) for name in every):
-            raise UsageError(
-                f"types: {pattern!r} matches no dataset type of {camera.instrument.name}: {', '.join(every)}"
-            )
-    detectors = {d.id for d in camera.instrument.detectors}
-    if unknown := [d for d in recipe.detectors if d not in detectors]:
-        raise UsageError(
-            f"detectors: {unknown[0]} is no detector of {camera.instrument.name}, "
-            f"which has {min(detectors)}..{max(detectors)}"
-        )
-    choices_by_key: Mapping[str, Mapping[str, str]] = {
-        "readings": recipe.readings,
-        "overlaps": recipe.overlaps,
-        "ranges": recipe.ranges,
-        "zones": recipe.zones,
-    }
-    for key, choices in choices_by_key.items():
-        for name in sorted(choices.keys() - {*calibrations, "*"}):
-            raise UsageError(
-                f"{key}: {name!r} is no calibration type of {camera.instrument.name}: {', '.join(calibrations)}"
-            )
-
-
 def gather(recipe: Recipe) -> Gathered:
     """Open and read everything that the recipe asks for.
 
@@ -88,7 +60,7 @@ def gather(recipe: Recipe) -> Gathered:
     """
     source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
     source = replace(source, camera=with_zones(source.camera, recipe.zones))
-    _check_choices(recipe, source.camera)
+    check_choices(recipe, source.camera)
     if recipe.wants(source.camera.raw.dataset_type):
         raws = read_raws(source, recipe.wanted_visits, recipe.excludes, recipe.wants_detector)
     else:

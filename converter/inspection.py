@@ -1,7 +1,7 @@
 """What is in a Gen2 repository, and what is wrong with it. Writes nothing.
 
-No header is read and no target is asked: what only those can tell (exposures
-whose header disagrees, what is there already) is said by ``plan``.
+No header of a raw is read and no target is asked: what only those can tell
+(exposures whose header disagrees, what is there already) is said by ``plan``.
 """
 
 from __future__ import annotations
@@ -372,7 +372,11 @@ def _unknown(gathered: Gathered) -> tuple[dict[str, int], dict[str, int]]:
     filters.update(str(v) for v in _column(raws, camera.raw.filter) if camera.physical_filter(v) is None)
     for calib in gathered.source.calibs:
         for name, table in calib.tables.items():
-            calibrations = _listed_in(camera, name)
+            listed = _listed_in(camera, name)
+            for column in sorted({c.detector for c in listed if c.serials is not None}):
+                serials = (v for v in _column(table, column) if not camera.instrument.mountings(v))
+                detectors.update(f"serial {v}" for v in serials)
+            calibrations = [c for c in listed if c.serials is None]
             for column, offset in sorted({(c.detector, c.detector_offset) for c in calibrations}):
                 detectors.update(
                     str(v)

@@ -147,6 +147,10 @@ class ValidityClaim:
         policy), ``""`` if unknown.
     provenance
         The row that makes the statement.
+    mounted
+        UTC texts of the time, from and up to, for which the statement is about
+        this detector, where it was made of a chip that moved; ``""`` is
+        unbounded.
     """
 
     master: MasterKey
@@ -154,6 +158,7 @@ class ValidityClaim:
     end: str | None
     registered: str
     provenance: Provenance
+    mounted: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,10 @@ class Reject:
     item: str
     reason: str
     path: str = ""
+
+    def __str__(self) -> str:
+        # Some reasons name the file themselves; once is enough for a reader.
+        return f"{self.item}: {self.reason.removeprefix(f'{self.item} ')}"
 
 
 @dataclass(frozen=True, slots=True)

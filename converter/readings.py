@@ -15,7 +15,10 @@ from enum import StrEnum
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from .timespans import DAY, MAX_NS, MIN_NS, ParsedTime, Scale, Span, parse_time, to_tai
+from .timespans import DAY, MAX_NS, MIN_NS, SECOND, ParsedTime, Scale, Span, parse_time, to_tai
+
+Observed = Literal["date", "iso", "datetime"]
+"""How the observation's time was written and compared: as text, or as instants to the second."""
 
 
 class Reading(StrEnum):
@@ -107,15 +110,13 @@ def detect_dialect(evidence: Boundaries) -> str:
     return "A or C (end = next start)" if evidence.touching > evidence.next_day else "B or D (inclusive days)"
 
 
-def choose_reading(
-    observed: Literal["date", "iso"], group: Boundaries, table: Boundaries | None = None
-) -> Reading:
+def choose_reading(observed: Observed, group: Boundaries, table: Boundaries | None = None) -> Reading:
     """The reading that gives back what the Gen2 lookup answered.
 
     Parameters
     ----------
     observed
-        How the observation's time column is written.
+        How the observation's time column is written and compared.
     group
         Boundaries of the detector group.
     table
@@ -127,8 +128,11 @@ def choose_reading(
     observation's date and time sorts after its own date, so a date as end
     excludes that day, unless the table's interior boundaries show that its
     author meant inclusive days (Gen2 then found nothing on the last day). An
-    end with a time of day was part of its range, whatever the others are.
+    end with a time of day was part of its range, whatever the others are. Where
+    instants were compared, so was any end: a date is its midnight.
     """
+    if observed == "datetime":
+        return Reading.INCLUSIVE_TIMES
     if observed == "date":
         return Reading.AFTER_START_DAY if group.times else Reading.INCLUSIVE_DAYS
     if group.times > group.dates:
@@ -144,7 +148,7 @@ def choose_reading(
 def read_ranges(
     ranges: Sequence[tuple[str | None, str | None]],
     reading: Reading,
-    observed: Literal["date", "iso"],
+    observed: Observed,
     scale: Scale,
     rollover_s: int = 0,
 ) -> list[Span | str]:
@@ -158,7 +162,7 @@ def read_ranges(
     reading
         What the texts mean.
     observed
-        How the observation's time column is written.
+        How the observation's time column is written and compared.
     scale
         Scale of the texts.
     rollover_s
@@ -176,7 +180,8 @@ def read_ranges(
     starts on that very day, the day is the next one's, which is what the
     authors of touching ranges meant (Gen2 found two masters and failed).
     Where observations have a time of day, Gen2 never matched the extension,
-    so it also yields to any range that covers it.
+    so it also yields to any range that covers it. Where instants were compared
+    all ends are instants of whole seconds, and the extension is that second.
     """
     naive: list[tuple[int | None, int | None, int | None] | str] = []
     for begin_text, end_text in ranges:
@@ -189,6 +194,8 @@ def read_ranges(
         if first is not None and last is not None and first[:2] > last[:2]:
             naive.append(f"validity {begin_text or '(open)'} to {end_text or '(open)'} runs backwards")
             continue
+        if observed == "datetime":
+            first, last = _whole_second(first), _whole_second(last)
         naive.append(_naive(first, last, reading))
     # What has no length even when extended (the first day only, compared with dates) takes nothing.
     cores = sorted(
@@ -241,6 +248,11 @@ def _extend(
     if following < len(starts) and starts[following] < extended:
         return starts[following]
     return extended
+
+
+def _whole_second(time: ParsedTime | None) -> ParsedTime | None:
+    """A time as ``DATETIME()`` gives it."""
+    return None if time is None else ParsedTime(time.day, time.ns // SECOND * SECOND, SECOND, False)
 
 
 def _naive(

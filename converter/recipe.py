@@ -212,7 +212,7 @@ def recipe_from_dict(data: Mapping[str, Any], source: str = "recipe") -> Recipe:
             elif key == "templates":
                 values[key] = {str(k): _text(v) for k, v in _mapping(value or {}).items()}
             elif key == "zones":
-                values[key] = {str(k): _zone(v) for k, v in _mapping(value or {}).items()}
+                values[key] = {str(k): zone_name(v) for k, v in _mapping(value or {}).items()}
             elif key == "validity":
                 values[key] = tuple(map(_override, value or ()))
             elif isinstance(default, tuple):
@@ -262,7 +262,14 @@ def _choice(choices: type[Choice], value: Any) -> Choice:
         raise ValueError(f"{value!r} is none of {', '.join(choices)}") from None
 
 
-def _zone(value: Any) -> str:
+def zone_name(value: Any) -> str:
+    """The name of a time zone, ``""`` for none.
+
+    Raises
+    ------
+    ValueError
+        There is no such zone.
+    """
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no time zone; give a name such as 'America/Chicago', or ''")
     if value:

@@ -103,16 +103,31 @@ def local_path(root: str) -> Path | None:
     -------
     path
         Absolute; `None` for a remote URI or an alias.
+
+    Raises
+    ------
+    UsageError
+        The Butler would take the path for another one.
     """
     if "://" in root:
         try:
             uri = ResourcePath(root)
         except NotImplementedError:  # a scheme that nothing here knows; opening it says so
             return None
-        return Path(uri.ospath) if uri.isLocal else None
-    if not os.path.lexists(root) and root in Butler.get_known_repos():
+        if not uri.isLocal:
+            return None
+        path = Path(uri.ospath)
+    elif not os.path.lexists(root) and root in Butler.get_known_repos():
         return None
-    return Path(root).absolute()
+    else:
+        path = Path(root).absolute()
+    # The Butler expands variables: repository and ledger would be in two places.
+    if (expanded := os.path.expandvars(path)) != str(path):
+        raise UsageError(
+            f"{path} has a variable in it that the Butler takes for {expanded}; "
+            "give that path, or one without the '$'"
+        )
+    return path
 
 
 def open_reading(root: str) -> Butler | None:
@@ -149,6 +164,29 @@ def open_reading(root: str) -> Butler | None:
         # Whatever is wrong with it, it is the repository that the user gave.
         reason = " ".join(str(exc).split())
         raise UsageError(f"{root} cannot be opened as a Butler repository: {reason}") from exc
+
+
+def datastore_root(butler: Butler) -> Path | None:
+    """The one local directory in which a repository keeps its files, `None` if there is none."""
+    roots = [root for root in butler.get_datastore_roots().values() if root is not None]
+    return Path(roots[0].ospath) if len(roots) == 1 and roots[0].isLocal else None
+
+
+def require_splitting(butler: Butler) -> Path:
+    """The directory in which masters can be split.
+
+    Raises
+    ------
+    UsageError
+        The target is not local.
+    """
+    root = datastore_root(butler)
+    if root is None:
+        raise UsageError(
+            "masters are split in the target's own directory, and this target has no single local one; "
+            "convert without --split-masters, or into a local repository"
+        )
+    return root
 
 
 def read_target(

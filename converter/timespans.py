@@ -47,6 +47,12 @@ class Span(NamedTuple):
         """Whether both share an instant."""
         return _before(self.begin, other.end) and _before(other.begin, self.end)
 
+    def within(self, other: Span) -> Span:
+        """The part that is inside of another span."""
+        begins = [b for b in (self.begin, other.begin) if b is not None]
+        ends = [e for e in (self.end, other.end) if e is not None]
+        return Span(max(begins, default=None), min(ends, default=None))
+
     def clipped(self) -> Span:
         """As the Butler stores it: before 1970 or after 2100 is unbounded."""
         begin = None if self.begin is None or self.begin <= MIN_NS else self.begin
@@ -209,9 +215,10 @@ def local_to_utc(text: str, zone: str) -> str:
     """
     time = parse_time(text)
     try:
-        local = datetime.datetime.fromordinal(_EPOCH + time.day).replace(tzinfo=zoneinfo.ZoneInfo(zone))
-    except (zoneinfo.ZoneInfoNotFoundError, OSError) as exc:
+        place = zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError) as exc:
         raise ValueError(f"there is no time zone {zone!r}: {exc}") from None
+    local = datetime.datetime.fromordinal(_EPOCH + time.day).replace(tzinfo=place)
     # Added before the zone counts: wall-clock arithmetic is what a naive time means.
     seconds, ns = divmod(time.ns, SECOND)
     utc = (local + datetime.timedelta(seconds=seconds)).astimezone(datetime.UTC)

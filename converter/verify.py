@@ -16,13 +16,14 @@ from typing import Any
 from lsst.daf.butler import Butler
 
 from adapters.camera import Calibration, Camera, TimeColumn
-from adapters.gen2.lookup import Gen2Answer, Gen2Lookup
+from adapters.gen2.lookup import Gen2Answer
 from adapters.gen2.overrides import with_zones
+from adapters.gen2.serial_lookup import lookup_for
 from adapters.gen2.source import Gen2Source, open_source
 
 from . import names
 from .answers import Answers, Certified, read_answers
-from .chosen import chosen_rows, registry_span
+from .chosen import check_choices, chosen_rows, registry_span
 from .decisions import Change, Decision
 from .ledger import Ledger
 from .master_times import MasterTimes
@@ -134,13 +135,15 @@ def verify(
     Raises
     ------
     UsageError
-        There is no repository, or the root is no Gen2 root.
+        There is no repository, the root is no Gen2 root, or the recipe names
+        dataset types or detectors that the camera does not have.
     """
     butler = open_reading(target)
     if butler is None:
         raise UsageError(f"{target}: there is no Butler repository to verify")
     if source is None:
         source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+    check_choices(recipe, source.camera)
     book = Ledger(ledger) if ledger is not None else None
     verifier = _Verifier(butler, source, recipe, book)
     types = verifier.calibrations()
@@ -202,7 +205,7 @@ class _Verifier:
         """Compare all observations for one calibration type."""
         answers = self.answers(calibration.dataset_type)
         roots = [root.for_lookup for root in self.source.calibs]
-        lookup = Gen2Lookup(self.camera, calibration, self.source.raw_tables, roots)
+        lookup = lookup_for(self.camera, calibration, self.source.raw_tables, roots)
         by_filter = "physical_filter" in calibration.dimensions
         column = self.camera.time_column(calibration)
         outcome = self.result.by_type[calibration.dataset_type]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.nouns import Reject
+from converter.nouns import DataId, Reject
 
+from .conversion import Dataset, expected
 from .oracle import quoted
 from .repository import Repository, Row, connect
 
@@ -34,11 +35,15 @@ class Planted:
         Rows (of raws and masters) that were left as they were.
     bad
         Files that only rows without a readable validity name.
+    unclaimed
+        Dataset types, data IDs and files for which Gen2 can have read no
+        validity: such rows alone name them, though others may name the file.
     """
 
     faults: dict[str, str] = field(default_factory=dict)
     good: list[Row] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
+    unclaimed: set[tuple[str, DataId, str]] = field(default_factory=set)
 
     def kinds(self) -> set[str]:
         """Kinds of faults that there are."""
@@ -56,6 +61,14 @@ class Planted:
         for reject in rejects:
             if reject.item in good:
                 yield f"{reject.item} is in order, but was rejected: {reject.reason}"
+
+    def believed(self, datasets: Iterable[Dataset]) -> Iterator[str]:
+        """Datasets that were written or certified although their rows have no readable validity."""
+        for d in datasets:
+            if d.path in self.bad:
+                yield f"{d} was written although it has no readable validity"
+            elif d.ranges and (d.dataset_type, d.data_id, d.path) in self.unclaimed:
+                yield f"{d} was certified although it has no readable validity"
 
 
 def plant(repository: Repository) -> Planted:
@@ -90,8 +103,12 @@ def plant(repository: Repository) -> Planted:
             os.unlink(path)
             gone.add(path)
             result.faults |= {str(row): FILE for row in rows if row.path == path}
-    unreadable = {row.path for row in rows if result.faults.get(str(row)) == VALIDITY}
-    result.bad = unreadable - {row.path for row in rows if result.faults.get(str(row)) != VALIDITY}
+    unreadable = [row for row in rows if result.faults.get(str(row)) == VALIDITY]
+    others = [row for row in rows if result.faults.get(str(row)) != VALIDITY]
+    result.bad = {row.path for row in unreadable} - {row.path for row in others}
+    result.unclaimed = {
+        (*expected(repository, row), row.path) for row in unreadable if _compares_detector(row)
+    } - {(*expected(repository, row), row.path) for row in others}
     result.good = [row for row in rows if str(row) not in result.faults and row.path not in gone]
     return result
 
@@ -100,6 +117,12 @@ def _is_looked_up_here(rows: Sequence[Sequence[Row]]) -> bool:
     """Whether the ranges of a table are those of its masters, and not another table's."""
     types = [row.calibration for same in rows for row in same]
     return all(c is not None and c.lookup_table == c.table for c in types)
+
+
+def _compares_detector(row: Row) -> bool:
+    """Whether the lookup would not have taken the range of another detector's row of the same file."""
+    c = row.calibration
+    return c is not None and (c.lookup.columns is None or c.detector in c.lookup.columns)
 
 
 def _file_to_remove(

@@ -7,22 +7,30 @@ nouns and times: the contract is about whole conversions.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
-from lsst.daf.butler import Butler
+import erfa
+from astropy.time import Time
+from lsst.daf.butler import Butler, CollectionType
 
 from converter.convert import Outcome, convert
 from converter.nouns import DataId
 from converter.recipe import Recipe
 
+from ..camera import Camera
 from .repository import Repository, Row
+
+Ranges = Mapping[str, Iterable[tuple[str, str, str]]]
+"""By dataset type: stamp of the RUN, begin and end (UTC) of a validity range; an end that is open is ``""``."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as the Butler knows it."""
+    """A dataset as the Butler knows it; ``ranges`` are begins and ends in UTC, ``""`` if open."""
 
     dataset_type: str
     run: str
@@ -30,6 +38,7 @@ class Dataset:
     path: str
     formatter: str
     storage_class: str
+    ranges: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.dataset_type} {self.run} {self.data_id}"
@@ -47,8 +56,9 @@ def run(repository: Repository, target: Path, with_verify: bool = True) -> Outco
 
 
 def read_back(target: Path) -> list[Dataset]:
-    """Read all datasets of a repository, and what its datastore says of them."""
+    """Read all datasets of a repository, what its datastore says of them, and their validity ranges."""
     butler = Butler.from_config(str(target))
+    ranges = _ranges(butler)
     refs = {
         ref.id: ref for ref in butler.registry.queryDatasets(..., collections="*", findFirst=False)
     }  # a CALIBRATION collection gives the same datasets again
@@ -69,9 +79,48 @@ def read_back(target: Path) -> list[Dataset]:
                 path,
                 record.formatter,
                 record.storageClass.name,
+                tuple(sorted(ranges.get(ref.id, ()))),
             )
         )
     return found
+
+
+def _ranges(butler: Butler) -> dict[UUID, list[tuple[str, str]]]:
+    found: dict[UUID, list[tuple[str, str]]] = {}
+    collections = butler.collections.query("*", CollectionType.CALIBRATION)
+    with warnings.catch_warnings():
+        # Leap seconds of years far away are not known yet; that is no news.
+        warnings.simplefilter("ignore", erfa.ErfaWarning)
+        for dataset_type in butler.registry.queryDatasetTypes():
+            if not dataset_type.isCalibration():
+                continue
+            for a in butler.registry.queryDatasetAssociations(dataset_type, collections):
+                ends = _utc(a.timespan.begin), _utc(a.timespan.end)
+                found.setdefault(a.ref.id, []).append(ends)
+    return found
+
+
+def _utc(time: Time | None) -> str:
+    return "" if time is None else str(time.utc.isot)[:19]
+
+
+def wrongly_valid(camera: Camera, wanted: Ranges, found: Iterable[Dataset]) -> Iterator[str]:
+    """Types whose masters have other ranges than they are to have, or for which that has to be said."""
+    ranges: dict[str, set[tuple[str, str, str]]] = {}
+    for d in found:
+        for begin, end in d.ranges:
+            ranges.setdefault(d.dataset_type, set()).add((d.run.rpartition("/")[2], begin, end))
+    for c in camera.calibrations:
+        if c.zone and c.dataset_type in ranges and c.dataset_type not in wanted:
+            yield (
+                f"{c.dataset_type}: its times are local ones of {c.zone}, which no registry shows: "
+                "name the ranges that its masters are to get in ranges"
+            )
+    for name, named in wanted.items():
+        right, there = set(named), ranges.get(name, set())
+        for what, differing in (("is missing", right - there), ("was not expected", there - right)):
+            for stamp, begin, end in sorted(differing):
+                yield f"{name} {stamp}: validity {begin} to {end} (UTC) {what}"
 
 
 def expected(repository: Repository, row: Row) -> tuple[str, DataId]:

@@ -14,9 +14,11 @@ from typing import Any
 from lsst.daf.butler import DatasetType, DimensionUniverse, StorageClassFactory
 
 from converter.nouns import Gen2to3Error, UsageError
+from converter.timespans import Span
 
 from ..camera import Calibration, Camera, TimeColumn
 from ..gen2.templates import Template
+from ..instrument import DetectorSerial
 from ..registry import detect_camera, list_cameras
 from ..translation import load_translator
 
@@ -94,6 +96,41 @@ def detectors(camera: Camera) -> Iterator[str]:
         yield f"raw.formatter_by_detector: there is no detector {number}"
 
 
+def serials(camera: Camera) -> Iterator[str]:
+    """Serial numbers: each at one place at a time, and each place with one of them?"""
+    known = {d.id for d in camera.instrument.detectors}
+    good: list[tuple[DetectorSerial, Span]] = []
+    for s in camera.instrument.serials:
+        item = f"serial {s.serial} at {s}"
+        if s.detector not in known:
+            yield f"{item}: there is no such detector"
+        try:
+            span = s.span
+        except ValueError as exc:
+            yield f"{item}: {exc}"
+            continue
+        if span.is_empty:
+            yield f"{item}: the period has no length"
+            continue
+        for other, before in good:
+            if not span.overlaps(before):
+                continue
+            if other.serial == s.serial:
+                yield f"serial {s.serial} is at {other} and at {s} at the same time"
+            elif other.detector == s.detector:
+                yield f"serials {other.serial} (at {other}) and {s.serial} (at {s}) overlap in time"
+        good.append((s, span))
+    for c in camera.calibrations:
+        if c.serials is None:
+            continue
+        if not camera.instrument.serials:
+            yield f"{c.dataset_type}: it goes by serial numbers, and the instrument has no detector_serials"
+        if not c.serials.position.card:
+            yield f"{c.dataset_type}: serials.position names no header card"
+        if c.dimensions != ("detector",):
+            yield f"{c.dataset_type}: it goes by serial numbers, so its dimensions can be ('detector',) only"
+
+
 def filters(camera: Camera) -> Iterator[str]:
     """Filters: unique, with a band, and each Gen2 text of one filter only?"""
     found = camera.instrument.filters
@@ -166,8 +203,8 @@ def times(camera: Camera) -> Iterator[str]:
     for c in camera.calibrations:
         columns.setdefault(camera.time_column(c), f"{c.dataset_type}: time")
     for column, where in columns.items():
-        if column.kind not in ("date", "iso"):
-            yield f"{where}: kind {column.kind!r}, expected 'date' or 'iso'"
+        if column.kind not in ("date", "iso", "datetime"):
+            yield f"{where}: kind {column.kind!r}, expected 'date', 'iso' or 'datetime'"
         if column.scale not in ("utc", "tai"):
             yield f"{where}: scale {column.scale!r}, expected 'utc' or 'tai'"
         if not 0 <= column.rollover_s < 86400:

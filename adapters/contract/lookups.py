@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..camera import Calibration
-from ..gen2.lookup import CalibRoot, Gen2Lookup
+from ..gen2.lookup import CalibRoot
+from ..gen2.serial_lookup import lookup_for
+from ..gen2.source import CalibSource
 from ..gen2.templates import Template
 from .oracle import existing, truth
 from .repository import Repository, columns_of, connect, read_table
+from .serial_oracle import serial_truth
 
 
 def columns(repository: Repository, never_found: Collection[str] = ()) -> Iterator[str]:
@@ -56,14 +60,21 @@ def compare(repository: Repository) -> tuple[list[str], dict[str, Counter[str]]]
         raw = stack.enter_context(closing(connect(Path(source.raw_registry))))
         roots = [(c.root, stack.enter_context(closing(connect(Path(c.registry))))) for c in source.calibs]
         for calibration in camera.calibrations:
-            calibs = [CalibRoot(str(c.root), c.tables, partial(existing, c.root)) for c in source.calibs]
-            lookup = Gen2Lookup(camera, calibration, source.raw_tables, calibs)
+            calibs = [
+                CalibRoot(str(c.root), c.tables, partial(existing, c.root), c.locate_row)
+                for c in source.calibs
+            ]
+            lookup = lookup_for(camera, calibration, source.raw_tables, calibs)
             count = statuses[calibration.dataset_type] = Counter()
-            for row, is_real in _questions(
-                repository, calibration, [Path(c.registry) for c in source.calibs]
-            ):
+            asked, ask = roots, truth
+            databases = [Path(c.registry) for c in source.calibs]
+            if calibration.serials is not None:
+                there = [c for c in source.calibs if calibration.table in c.tables]
+                databases = [Path(c.registry_of(calibration.table)) for c in there]
+                asked, ask = _with_serials(stack, calibration, there), serial_truth
+            for row, is_real in _questions(repository, calibration, databases):
                 answer = lookup.answer(row)
-                wanted = truth(camera, calibration, raw, roots, row)
+                wanted = ask(camera, calibration, raw, asked, row)
                 if (answer.status, answer.path, answer.hdu) != wanted:
                     problems.append(
                         f"{calibration.dataset_type} for {row}: {answer.status} {answer.path} {answer.hdu} "
@@ -72,6 +83,17 @@ def compare(repository: Repository) -> tuple[list[str], dict[str, Counter[str]]]
                 if is_real:
                     count[answer.status] += 1
     return problems, statuses
+
+
+def _with_serials(
+    stack: ExitStack, calibration: Calibration, calibs: Sequence[CalibSource]
+) -> list[tuple[Path, sqlite3.Connection]]:
+    """Directories that the paths of a table of serial numbers start from, and the registries."""
+    found = []
+    for calib in calibs:
+        registry = Path(calib.registry_of(calibration.table))
+        found.append((registry.parent, stack.enter_context(closing(connect(registry)))))
+    return found
 
 
 def never_answered(

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapters.camera import Calibration, Camera
+from adapters.camera import Calibration, Camera, TimeColumn
 
 
 class Truth(NamedTuple):
@@ -48,13 +48,19 @@ def quoted(name: str) -> str:
 
 
 def query(
-    db: sqlite3.Connection, table: str, select: Sequence[str], where: Mapping[str, Any], time: Any = ...
+    db: sqlite3.Connection,
+    table: str,
+    select: Sequence[str],
+    where: Mapping[str, Any],
+    time: Any = ...,
+    datetimes: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """Ask for the distinct values of some columns, at a time if one is given."""
+    """Ask for the distinct values of some columns, at a time if one is given, compared as text or as instants."""
     conditions = [f"({quoted(k)} = ?)" for k in where]
     values = list(where.values())
     if time is not ...:
-        conditions.append("(? BETWEEN [validStart] AND [validEnd])")
+        instants = "(DATETIME(?) BETWEEN DATETIME([validStart]) AND DATETIME([validEnd]))"
+        conditions.append(instants if datetimes else "(? BETWEEN [validStart] AND [validEnd])")
         values.append(time)
     sql = f"SELECT DISTINCT {', '.join(map(quoted, select))} FROM {quoted(table)}"  # noqa: S608
     if conditions:
@@ -92,7 +98,7 @@ def _try(
     row: Mapping[str, Any],
 ) -> Truth:
     how = calibration.lookup
-    time = (how.time or camera.raw.time).name
+    time = how.time or camera.raw.time
     start = {k: row[k] for k in camera.raw.keys if k in row}
     properties = re.findall(r"%\((.*?)\)", calibration.template)
     ambiguous = False
@@ -118,7 +124,7 @@ def _try(
 def _lookup(
     how: Any,
     table: str,
-    time: str,
+    time: TimeColumn,
     need: list[str],
     data_id: Mapping[str, Any],
     raw: sqlite3.Connection,
@@ -138,6 +144,7 @@ def _lookup(
     where = {
         k: v
         for k, v in new_id.items()
-        if k != time and k not in ("tract", "patch") and (how.columns is None or k in how.columns)
+        if k != time.name and k not in ("tract", "patch") and (how.columns is None or k in how.columns)
     }
-    return query(registry, table, need, where, new_id[time] if how.valid_range else ...)
+    asked = new_id[time.name] if how.valid_range else ...
+    return query(registry, table, need, where, asked, time.kind == "datetime")

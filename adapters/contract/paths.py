@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from converter.nouns import Gen2to3Error
 
 from ..camera import Camera
 from ..gen2.templates import SUFFIXES, Template
+from .repository import Row
 
 _LETTERS = string.ascii_letters
 _DATES = st.dates().map(str) | st.datetimes().map(lambda t: t.isoformat(timespec="seconds"))
@@ -32,18 +34,24 @@ def round_trip(template: Template, data_id: Mapping[str, Any]) -> str:
     Returns
     -------
     problem
-        ``""`` if the same values come back.
+        ``""`` if the same values come back. Of a path that is one key as a
+        whole, a suffix may come back as part of that key.
     """
     keys: dict[str, Any] = {k: t(data_id[k]) for k, t in template.keys.items()}
     path = template.format(data_id)
     hdu = template.format_hdu(data_id)
-    ends = dict.fromkeys(SUFFIXES, keys)
+    ends: dict[str, dict[str, Any]] = {"": {}}
     if hdu is not None:
-        ends[f"[{hdu}]"] = keys | ({template.hdu: hdu} if isinstance(template.hdu, str) else {})
-    for end, expected in ends.items():
-        found = template.parse(path + end)
-        if found != expected:
-            return f"template {template.text!r} makes {path + end!r} of {expected}, but reads it as {found}"
+        ends[f"[{hdu}]"] = {template.hdu: hdu} if isinstance(template.hdu, str) else {}
+    for suffix, (end, more) in itertools.product(SUFFIXES, ends.items()):
+        expected = keys | more
+        written = path + suffix + end
+        allowed = [expected]
+        if template.is_bare:
+            # A path that is one key may end with a suffix itself. Both readings name the same file.
+            allowed.append(expected | dict.fromkeys(keys, path + suffix))
+        if (found := template.parse(written)) not in allowed:
+            return f"template {template.text!r} makes {written!r} of {expected}, but reads it as {found}"
     return ""
 
 
@@ -105,6 +113,34 @@ def check_rows(template: Template, rows: Iterable[Mapping[str, Any]]) -> list[st
     return [p for p in problems if p]
 
 
+def shared(rows: Iterable[tuple[Row, str]], camera: Camera) -> Iterator[str]:
+    """Find files that stand for several data IDs without telling them apart.
+
+    Parameters
+    ----------
+    rows
+        Rows of the registry, and what each means.
+    camera
+        Says which types have files with several detectors.
+    """
+    first: dict[tuple[Any, ...], str] = {}
+    said = set()
+    for row, meaning in rows:
+        path, hdu = row.template.format(row.values), row.template.format_hdu(row.values)
+        declared = camera.raw if row.calibration is None else row.calibration
+        for place in ((row.template, path, hdu), (row.template, path)):
+            other = first.setdefault(place, meaning)
+            if other == meaning or row.template in said:
+                continue
+            if len(place) == 3:
+                said.add(row.template)
+                where = path if hdu is None else f"{path}[{hdu}]"
+                yield f"template {row.template.text!r} makes {where!r} of {other} and of {meaning}"
+            elif declared.extensions is None:
+                said.add(row.template)
+                yield f"{path} holds {other} and {meaning}: say in extensions how it tells which is which"
+
+
 def filter_texts(camera: Camera) -> list[str]:
     """Give the texts that Gen2 may have used for filters and that can be part of a path."""
     filters = camera.instrument.filters
@@ -121,4 +157,8 @@ def _values(template: Template, key: str, kind: type, is_date: bool) -> st.Searc
         return st.integers(0, 1000).map(float)
     if is_date:
         return _DATES
+    if template.is_bare and key == "path":
+        names = st.lists(st.text(_LETTERS, min_size=1, max_size=8), min_size=1, max_size=3)
+        ends = st.sampled_from((*SUFFIXES, ".fits", ".fits.fz"))
+        return st.builds(lambda parts, end: "/".join(parts) + end, names, ends)
     return st.text(_LETTERS, min_size=1, max_size=1 if found and found[2] == "c" else 8)

@@ -30,8 +30,10 @@ KNOWN: Mapping[str, str] = {
     "config/*": "output of Gen2 processing; not raw data or masters",
     "deepCoadd*": "output of Gen2 processing; not raw data or masters",
     "focalplane/*": "mosaic of masters, made from them",
-    "*~*": "backup file",
-    "*.*~": "backup file",
+    # Filters may have a ~ in their names.
+    "*~": "backup file",
+    "*~[0-9]": "backup file",
+    "*~[0-9][0-9]": "backup file",
 }
 
 

@@ -32,10 +32,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from ..camera import Calibration, Camera
+from .sqlite_values import compare, datetime_of, storage_class, stored_forms
 
 _KEY = re.compile(r"%\((\w+)\)")
 _HDU_SUFFIX = re.compile(r"^(.*)\[([^\[\]]*)\]$")
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\v\f\r]*", re.A)
 _VALIDITY = ("validStart", "validEnd")
 _NEVER_COMPARED = ("tract", "patch")
 
@@ -72,11 +72,14 @@ class CalibRoot:
     locate
         Gives the absolute path of the file at a path below the root (without
         HDU suffix; the compressed variants count), `None` if there is none.
+    locate_row
+        The same for a row of a type that is listed by serial numbers.
     """
 
     root: str
     tables: Mapping[str, Table]
     locate: Callable[[str], str | None]
+    locate_row: Callable[[Calibration, Mapping[str, Any]], str | None] | None = None
 
 
 class Candidate(NamedTuple):
@@ -121,32 +124,8 @@ class Gen2Answer(NamedTuple):
     why: str = ""
 
 
-class _QueryError(Exception):
+class QueryError(Exception):
     """Gen2 raised here, whatever is in the other roots."""
-
-
-def _written(number: float) -> str:
-    """Write a number as SQLite does when it becomes text."""
-    if isinstance(number, int):
-        return str(int(number))  # int() because True is bound as 1
-    mantissa, e, exponent = f"{number:.15g}".partition("e")
-    return (mantissa if "." in mantissa else mantissa + ".0") + e + exponent
-
-
-def _read(text: str) -> float | None:
-    """Read a text as a number if SQLite would, `None` if it stays text."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        return float(text)
-    return number if -(2**63) <= number < 2**63 else float(number)
-
-
-def _kind(value: object) -> int:
-    """Place of a value's storage class in SQLite's order."""
-    return 1 if isinstance(value, int | float) else 2 if isinstance(value, str) else 3
 
 
 def _types(values: tuple[Any, ...]) -> tuple[type, ...]:
@@ -154,46 +133,31 @@ def _types(values: tuple[Any, ...]) -> tuple[type, ...]:
     return tuple(map(type, values))
 
 
-def _stored_forms(bound: Any, kinds: set[int]) -> list[Any]:
-    """Give every stored value that ``column = bound`` is true for."""
-    if bound is None:
-        return []
-    kind = _kind(bound)
-    forms = [bound] if kind in kinds else []
-    if kind == 1 and 2 in kinds:
-        forms.append(_written(bound))
-    elif kind == 2 and 1 in kinds and (number := _read(bound)) is not None:
-        forms.append(number)
-    return forms
-
-
-def _order(bound: Any, stored: Any) -> int:
-    """Give -1, 0 or 1 as a bound value sorts before, with or after a stored one."""
-    if isinstance(stored, str) and _kind(bound) == 1:
-        bound = _written(bound)
-    elif _kind(stored) == 1 and isinstance(bound, str) and (number := _read(bound)) is not None:
-        bound = number
-    left, right = (_kind(bound), bound), (_kind(stored), stored)
-    return (left > right) - (left < right)
-
-
-class _Query:
+class Query:
     """``SELECT DISTINCT select FROM table WHERE ... [AND ? BETWEEN ...]``, prepared.
+
+    With ``datetimes`` the time and both ends are compared as ``DATETIME()``.
 
     Raises
     ------
-    _QueryError
+    QueryError
         The table lacks a column that the query names.
     """
 
     def __init__(
-        self, table: Table, select: tuple[str, ...], where: tuple[str, ...], between: bool, home: str
+        self,
+        table: Table,
+        select: tuple[str, ...],
+        where: tuple[str, ...],
+        between: bool,
+        home: str,
+        datetimes: bool = False,
     ) -> None:
         # Column names are the only thing that SQL compares without regard to case.
         position = {name.lower(): i for i, name in enumerate(table.columns)}
         for name in (*select, *where, *(_VALIDITY if between else ())):
             if name.lower() not in position:
-                raise _QueryError(f"table {table.name} of {home} has no column {name}")
+                raise QueryError(f"table {table.name} of {home} has no column {name}")
         self._rows, self._names, self._between = table.rows, select, between
         self._select = [position[name.lower()] for name in select]
         self._id = position.get("id")
@@ -202,27 +166,32 @@ class _Query:
         self._groups: dict[tuple[Any, ...], list[tuple[Any, Any, int]]] = {}
         self._memo: dict[tuple[Any, ...], tuple[list[tuple[Any, ...]], tuple[Candidate, ...]]] = {}
         self._texts_only = True
+        self._datetimes = datetimes
         compared = [position[name.lower()] for name in where]
         for number, row in enumerate(table.rows):
             key = tuple(row[i] for i in compared)
-            start, end = (None if i is None else row[i] for i in self._range)
+            start, end = (None if i is None else self._time(row[i]) for i in self._range)
             if None in key or (between and (start is None or end is None)):
                 continue  # NULL: can never match
             for value, kinds in zip(key, self._kinds, strict=True):
-                kinds.add(_kind(value))
+                kinds.add(storage_class(value))
             self._texts_only &= isinstance(start, str) and isinstance(end, str)
             self._groups.setdefault(key, []).append((start, end, number))
 
+    def _time(self, value: Any) -> Any:
+        return datetime_of(value) if self._datetimes else value
+
     def matching(self, bound: Sequence[Any], time: Any) -> list[int]:
         """Give the positions of the matching rows, in the table's order."""
-        forms = [_stored_forms(b, kinds) for b, kinds in zip(bound, self._kinds, strict=True)]
+        time = self._time(time)
+        forms = [stored_forms(b, kinds) for b, kinds in zip(bound, self._kinds, strict=True)]
         rows = itertools.chain(*(self._groups.get(key, ()) for key in itertools.product(*forms)))
         if not self._between:
             found = [n for _, _, n in rows]
         elif self._texts_only and isinstance(time, str):
             found = [n for start, end, n in rows if start <= time <= end]
         elif time is not None:
-            found = [n for start, end, n in rows if _order(time, start) >= 0 >= _order(time, end)]
+            found = [n for start, end, n in rows if compare(time, start) >= 0 >= compare(time, end)]
         else:
             found = []
         return sorted(found)
@@ -287,6 +256,7 @@ class Gen2Lookup:
         self._calibration = calibration
         self._lookup = calibration.lookup
         self._time = camera.time_column(calibration).name
+        self._datetimes = camera.time_column(calibration).kind == "datetime"
         self._raw = {name.lower(): table for name, table in raw.items()}
         self._roots = roots
         self._tables = [{name.lower(): table for name, table in r.tables.items()} for r in roots]
@@ -295,7 +265,7 @@ class Gen2Lookup:
         self._hdu: str | None = suffix[2] if suffix else None
         self._template_keys = tuple(dict.fromkeys(_KEY.findall(calibration.template)))
         self._plans: dict[tuple[str, ...], _Plan] = {}
-        self._queries: dict[tuple[Any, ...], _Query] = {}
+        self._queries: dict[tuple[Any, ...], Query] = {}
         self._answers: dict[tuple[Any, ...], Gen2Answer] = {}
 
     def answers(self, raw_rows: Iterable[Mapping[str, object]]) -> Iterator[Gen2Answer]:
@@ -322,7 +292,7 @@ class Gen2Lookup:
             if (known := self._answers.get(memo_key)) is None:
                 known = self._answers[memo_key] = self._ask_roots(plan, data_id)
             return known
-        except _QueryError as error:
+        except QueryError as error:
             return Gen2Answer("error", why=str(error))
 
     def _plan(self, keys: tuple[str, ...]) -> _Plan:
@@ -340,16 +310,16 @@ class Gen2Lookup:
         used = {*where, *self._template_keys, time}
         return _Plan(need, wanted, known, where, tuple(k for k in complete if k in used))
 
-    def _query(self, root: int | None, name: str, select: tuple[str, ...], where: tuple[str, ...]) -> _Query:
+    def _query(self, root: int | None, name: str, select: tuple[str, ...], where: tuple[str, ...]) -> Query:
         """Prepare a query of a calibration root, or of the raw registry, once."""
         key = (root, name, select, where)
         if (query := self._queries.get(key)) is None:
             tables = self._raw if root is None else self._tables[root]
             home = "the raw registry" if root is None else self._roots[root].root
             if (table := tables.get(name.lower())) is None:
-                raise _QueryError(f"there is no table {name} in {home}")
+                raise QueryError(f"there is no table {name} in {home}")
             between = root is not None and self._lookup.valid_range
-            query = self._queries[key] = _Query(table, select, where, between, home)
+            query = self._queries[key] = Query(table, select, where, between, home, self._datetimes)
         return query
 
     def _ask_raw(self, plan: _Plan, data_id: Mapping[str, object]) -> dict[str, object]:
@@ -358,7 +328,7 @@ class Gen2Lookup:
         rows = query.distinct(query.matching([data_id[k] for k in plan.known], None))
         if len(rows) != 1:
             keys = ", ".join(plan.wanted)
-            raise _QueryError(f"table {reference} of the raw registry has {len(rows)} answers for {keys}")
+            raise QueryError(f"table {reference} of the raw registry has {len(rows)} answers for {keys}")
         return dict(zip(plan.wanted, rows[0], strict=True))
 
     def _ask_roots(self, plan: _Plan, data_id: Mapping[str, object]) -> Gen2Answer:
@@ -377,7 +347,7 @@ class Gen2Lookup:
         rows = [tuple(data_id.get(k) for k in plan.need)]
         if plan.asks_calib:
             if self._lookup.valid_range and self._time not in data_id:
-                raise _QueryError(f"the data ID has no {self._time} to look up the validity with")
+                raise QueryError(f"the data ID has no {self._time} to look up the validity with")
             query = self._query(number, table, plan.need, plan.where)
             rows, candidates = query.select([data_id[k] for k in plan.where], data_id.get(self._time))
         values = tuple(pair for row in rows for pair in zip(plan.need, row, strict=True))
@@ -396,4 +366,4 @@ class Gen2Lookup:
         try:
             return self._path % complete, None if self._hdu is None else int(self._hdu % complete)
         except (TypeError, ValueError) as error:
-            raise _QueryError(f"template {self._calibration.template} cannot be filled: {error}") from None
+            raise QueryError(f"template {self._calibration.template} cannot be filled: {error}") from None

@@ -15,6 +15,7 @@ from ..fits_header import HeaderError
 from .directory import FileEntry
 from .keys import KeyMaker, Row, date_text, dicts
 from .lookup import Table
+from .serial_masters import SerialTableReader
 from .source import LINK_TO_NOTHING, CalibSource, why_not
 
 
@@ -76,15 +77,20 @@ def read_calibrations(
     result = Calibrations()
     by_table: dict[str, list[Calibration]] = {}
     for c in camera.calibrations:
+        if c.serials is not None:
+            if c.table in source.tables:
+                reader = SerialTableReader(camera, source, c, wants, excludes, wants_detector, result)
+                reader.read(source.tables[c.table])
+            continue
         by_table.setdefault(c.table, []).append(c)
     for name, calibrations in by_table.items():
-        reader = _TableReader(camera, source, calibrations, wants, excludes, wants_detector, result)
+        rows = _TableReader(camera, source, calibrations, wants, excludes, wants_detector, result)
         if name in source.tables:
-            reader.read_rows(source.tables[name])
-        reader.read_unlisted_files()
+            rows.read_rows(source.tables[name])
+        rows.read_unlisted_files()
         if name in source.missing:
-            reader.report_missing_table(name)
-        reader.report_left_out(name)
+            rows.report_missing_table(name)
+        rows.report_left_out(name)
     return result
 
 
@@ -120,15 +126,20 @@ class _TableReader:
         needed = {"validStart", "validEnd", *(c.detector for c in self.calibrations)}
         needed |= {c.date for c in self.calibrations}
         # Types may share a table, and columns that only some of their paths need may be missing.
-        needed |= set.intersection(*(set(t.keys) for t in self.templates.values()))
-        absent = sorted(needed - set(table.columns)) if table.rows else []
+        in_paths = set.intersection(*(set(t.keys) for t in self.templates.values())) - needed
+        absent = sorted((needed | in_paths) - set(table.columns)) if table.rows else []
         if absent:
             self.unread = True
+            advice = "is it the registry of another camera?"
+            # The filter makes the data ID too.
+            if in_paths.issuperset(absent) and self.camera.raw.filter not in absent:
+                name = self.calibrations[0].dataset_type
+                advice = f"only the path template of {name} needs it: say where the files are "
+                advice += f"with --template {name}=TEMPLATE"
             self.result.rejects.append(
                 Reject(
                     f"{self.source.registry}: table {table.name}",
-                    f"column {', '.join(absent)} is missing, found {', '.join(table.columns)}; "
-                    "is it the registry of another camera?",
+                    f"column {', '.join(absent)} is missing, found {', '.join(table.columns)}; {advice}",
                 )
             )
             return

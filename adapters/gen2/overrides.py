@@ -61,14 +61,18 @@ def with_zones(camera: Camera, zones: Mapping[str, str]) -> Camera:
     camera
         The camera as declared; it is not changed.
     zones
-        IANA time zone per dataset type (or ``"*"``), ``""`` for the scale of
-        the time column.
+        IANA time zone per dataset type (or ``"*"``, which are all types of the
+        calibRegistry), ``""`` for the scale of the time column.
     """
     if not zones:
         return camera
     return camera.redeclared(
         calibrations=tuple(
-            dataclasses.replace(c, zone=zones.get(c.dataset_type, zones.get("*", c.zone)))
+            # What one machine did to the calibRegistry says nothing of another registry.
+            dataclasses.replace(
+                c,
+                zone=zones.get(c.dataset_type, zones.get("*", c.zone) if c.registry is None else c.zone),
+            )
             for c in camera.calibrations
         )
     )

@@ -8,29 +8,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from converter.nouns import Gen2to3Error, Reject, Skip, UsageError
 
-from ..camera import Camera
+from ..camera import Calibration, Camera, RegistryFile
 from ..registry import detect_camera, get_camera
 from .directory import DirectoryIndex, FileEntry, unsafe
+from .keys import Row
 from .lookup import CalibRoot, Table
 from .overrides import with_templates
 from .registries import Registry, open_registry
 from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
+from .serial_files import SerialFiles
 from .templates import Template
 
 LINK_TO_NOTHING = "is a link to nothing; restore the file that it names"
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A registry beside the calibRegistry: its name for messages, and its directory relative to the root."""
+
+    registry: str
+    base: str
+
+
+@dataclass(frozen=True)
 class CalibSource:
     """One calibration root: its tables and files.
 
-    ``missing`` lists the tables that the camera knows and the registry lacks.
+    ``missing`` lists the tables that the camera knows and the registry lacks;
+    ``beside`` the further registries, by the tables that were read from them.
     """
 
     root: Path
@@ -38,11 +49,48 @@ class CalibSource:
     tables: dict[str, Table]
     missing: tuple[str, ...]
     index: DirectoryIndex
+    beside: Mapping[str, Beside] = field(default_factory=dict)
 
     @cached_property
     def for_lookup(self) -> CalibRoot:
         """What the Gen2 lookup needs of it."""
-        return CalibRoot(str(self.root), self.tables, self.locate)
+        return CalibRoot(str(self.root), self.tables, self.locate, self.locate_row)
+
+    def registry_of(self, table: str) -> str:
+        """The registry that a table was read from."""
+        return self.beside[table].registry if table in self.beside else self.registry
+
+    def base_of(self, table: str) -> str:
+        """Directory of the registry that a table was read from, relative to the root."""
+        return self.beside[table].base if table in self.beside else ""
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """All registries that were read."""
+        return tuple(dict.fromkeys((self.registry, *(b.registry for b in self.beside.values()))))
+
+    def serial_files(self, calibration: Calibration) -> SerialFiles:
+        """The files of a type that is listed by serial numbers."""
+        known = self._serial_files.get(calibration.dataset_type)
+        if known is None:
+            base = self.base_of(calibration.table)
+            known = SerialFiles(calibration, self.root, base, self.index)
+            self._serial_files[calibration.dataset_type] = known
+        return known
+
+    def locate_row(self, calibration: Calibration, row: Row) -> str | None:
+        """Absolute path of the file of a row that is listed by serial numbers, `None` if it is not there."""
+        try:
+            found = self.serial_files(calibration).find(row)
+        except Gen2to3Error:
+            return None
+        if isinstance(found, str) or found.entry.kind != "file":
+            return None
+        return f"{self.root}/{found.relative}"
+
+    @cached_property
+    def _serial_files(self) -> dict[str, SerialFiles]:
+        return {}
 
     def locate(self, relative: str) -> str | None:
         """Absolute path of a file by its template path, `None` if it is not there (or leads out of the root)."""
@@ -92,7 +140,7 @@ class Gen2Source:
         ``""`` if one of them is a database, whose changes a file does not show.
         """
         lines = []
-        for name in sorted({self.raw_registry, *(c.registry for c in self.calibs)} - {""}):
+        for name in sorted({self.raw_registry, *(r for c in self.calibs for r in c.registries)} - {""}):
             for part in (name, f"{name}-wal"):
                 try:
                     status = os.stat(part)
@@ -225,7 +273,8 @@ def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
 def _read_calib_root(
     directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject], skips: list[Skip]
 ) -> CalibSource:
-    wanted = {c.table for c in camera.calibrations} | {c.lookup_table for c in camera.calibrations}
+    main = [c for c in camera.calibrations if c.registry is None]
+    wanted = {c.table for c in main} | {c.lookup_table for c in main}
     tables: dict[str, Table] = {}
     missing: list[str] = []
     source = str(directory)
@@ -246,7 +295,42 @@ def _read_calib_root(
             _report_unknown_tables(registry, wanted, camera, skips)
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
-    return CalibSource(directory, source, tables, tuple(missing), DirectoryIndex(directory, allowed))
+    beside = _read_beside(directory, camera, tables, rejects, skips)
+    index = DirectoryIndex(directory, allowed)
+    return CalibSource(directory, source, tables, tuple(missing), index, beside)
+
+
+def _read_beside(
+    directory: Path, camera: Camera, tables: dict[str, Table], rejects: list[Reject], skips: list[Skip]
+) -> dict[str, Beside]:
+    """Read the registries that the camera declares beside the calibRegistry; that one is not there is no news."""
+    wanted: dict[RegistryFile, set[str]] = {}
+    for c in camera.calibrations:
+        if c.registry is not None:
+            wanted.setdefault(c.registry, set()).update((c.table, c.lookup_table))
+    beside: dict[str, Beside] = {}
+    for declared, names in wanted.items():
+        places = ((base, registry_in(directory / base, declared.name)) for base in declared.directories)
+        found = next(((base, place) for base, place in places if place is not None), None)
+        if found is None:
+            continue
+        base, location = found
+        try:
+            with open_registry(location) as registry:
+                there = [name for name in sorted(names) if registry.has_table(name)]
+                for name in sorted(names - set(there)):
+                    why = f"table is missing, found {', '.join(registry.tables()) or 'no table'}"
+                    skips.append(Skip(f"{registry.source}: table {name}", why))
+                for name in there:
+                    try:
+                        tables[name] = _table(registry, name)
+                        beside[name] = Beside(registry.source, base)
+                    except Gen2to3Error as exc:
+                        rejects.append(Reject(f"{registry.source}: table {name}", str(exc)))
+                _report_unknown_tables(registry, names, camera, skips)
+        except Gen2to3Error as exc:
+            rejects.append(Reject(f"{directory}: {declared.name}", str(exc)))
+    return beside
 
 
 def _report_unknown_tables(

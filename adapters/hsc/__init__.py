@@ -102,9 +102,10 @@ class HSC(Camera):
         HandOffRule("bfKernel", WRITE_CURATED, pattern="BFKERNEL/*.pkl"),
         HandOffRule(
             "yBackground",
-            'python -c "from lsst.daf.butler import Butler; from lsst.obs.subaru '
+            "python -c 'import sys; from lsst.daf.butler import Butler; from lsst.obs.subaru "
             "import HyperSuprimeCam as H; H().ingestStrayLightData("
-            "Butler.from_config('{repo}', writeable=True), '{calib}/STRAY_LIGHT', transfer='copy')\"",
+            'Butler.from_config(sys.argv[1], writeable=True), sys.argv[2], transfer="copy")\' '
+            "{repo} {calib}/STRAY_LIGHT",
             pattern="STRAY_LIGHT/*",
         ),
         HandOffRule("transmission curves", WRITE_CURATED, pattern="transmission/*"),

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..camera import WRITE_CAMERA, Calibration, Camera, Extensions, HandOffRule, Lookup, Raw, TimeColumn
+from ..camera import (
+    GENERIC,
+    WRITE_CAMERA,
+    Calibration,
+    Camera,
+    Extensions,
+    HandOffRule,
+    Lookup,
+    Raw,
+    RegistryFile,
+    Serials,
+    TimeColumn,
+)
 
 # In spite of its name the column holds UTC.
 OBSERVED = TimeColumn("taiObs", kind="iso", scale="utc")
+
+# Defects were found before Gen2's calibration mappings existed, and by real instants.
+INSTANT = TimeColumn("taiObs", kind="datetime", scale="utc")
 
 REF_COLUMNS = ("visit", "ccd", "taiObs", "extension")
 PER_EXTENSION = Lookup(("taiObs", "extension"), reference="raw", ref_columns=REF_COLUMNS)
@@ -44,6 +59,24 @@ FLAT = replace(
     table="flat",
     lookup=PER_EXTENSION_AND_FILTER,
     dimensions=("detector", "physical_filter"),
+)
+DEFECTS = Calibration(
+    "defects",
+    table="defect",
+    # Below the registry's directory. In real repositories the files have moved.
+    template="%(path)s",
+    lookup=Lookup(("ccdSerial", "taiObs"), reference="raw_visit", ref_columns=("visit",), time=INSTANT),
+    storage_class="Defects",
+    formatter=GENERIC,
+    detector="ccdSerial",
+    date="validStart",
+    shares_dates=True,
+    registry=RegistryFile("defectRegistry", directories=("", "defects")),
+    serials=Serials(
+        card="SERIAL",
+        position=Extensions("EXTNAME", pattern=r"ccd(\d\d)"),
+        moved="%(maskname)s.nn/ccd%(detector)02d.fits",
+    ),
 )
 
 
@@ -83,6 +116,7 @@ class MegaPrime(Camera):
         replace(BIAS, dataset_type="dark", table="dark", lookup=PER_TIME),
         FLAT,
         replace(FLAT, dataset_type="fringe", table="fringe"),
+        DEFECTS,
     )
 
     hand_offs = (HandOffRule("camera", WRITE_CAMERA),)

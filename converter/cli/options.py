@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
 from ..readings import Reading
-from ..recipe import Recipe, load_recipe, recipe_from_dict
+from ..recipe import Recipe, load_recipe, recipe_from_dict, zone_name
 from ..subset import TRANSFERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,6 +113,26 @@ class TemplateType(click.ParamType):
         return dataset_type, template
 
 
+class ZoneType(click.ParamType):
+    """``TYPE=ZONE``, or ``ZONE`` alone for all types (``*``); nothing after the ``=`` means no zone."""
+
+    name = "zone"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Parse one use of the option."""
+        if isinstance(value, tuple):
+            return value
+        dataset_type, equals, zone = map(str.strip, str(value).rpartition("="))
+        if equals and not dataset_type:
+            self.fail(f"{value!r} names no dataset type before the '='", param, ctx)
+        try:
+            return dataset_type or "*", zone_name(zone)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
     def callback(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         if value:
@@ -205,6 +225,15 @@ source_options = _all(
         multiple=True,
         metavar="TYPE=TEMPLATE",
         help="Path template of a dataset type ('raw' too), if the repository has another than the camera.",
+    ),
+    click.option(
+        "--zone",
+        "zones",
+        type=ZoneType(),
+        multiple=True,
+        metavar="[TYPE=]ZONE",
+        help="Time zone of the calibration registry's times, such as Asia/Tokyo; TYPE= for none "
+        "(default: the camera's).",
     ),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
     click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
@@ -315,7 +344,7 @@ def _plain(name: str, value: Any) -> Any:
         return tuple(dict.fromkeys(number for group in value for number in group))
     if name == "types":
         return tuple(filter(None, (t.strip() for group in value for t in group.split(","))))
-    if name in ("overlaps", "ranges", "readings", "templates"):
+    if name in ("overlaps", "ranges", "readings", "templates", "zones"):
         return dict(value)
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 

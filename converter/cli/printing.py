@@ -15,6 +15,7 @@ from adapters.registry import CameraEntry
 
 from ..decisions import Decision
 from ..inspection import Inspection, TypeValidity
+from ..nouns import Reject
 from ..planning.plan import Plan
 from ..verify import Verification
 from .options import Settings
@@ -100,8 +101,9 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
         _print_decisions(plan.decisions, FIRST if not written else 0, settings.verbose)
         print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
         _print_hand_offs(plan)
-    print_rejects((r.item, r.reason) for r in plan.rejects)
-    print_conflicts(plan.conflicts, {} if settings.verbose else plan.folded)
+    folded = {} if settings.verbose else plan.folded
+    print_rejects(plan.rejects, folded)
+    print_conflicts(plan.conflicts, folded)
     if not settings.quiet:
         say(_conclusion(plan, written, conversion))
 
@@ -153,11 +155,24 @@ def print_skips(skips: Sequence[tuple[str, str]], verbose: bool) -> None:
         say()
 
 
-def print_rejects(rejects: Iterable[tuple[str, str]]) -> None:
-    """Print all that cannot be converted: none may be lost in a summary."""
-    for item, reason in rejects:
-        # Some reasons name the file themselves; once is enough for a reader.
-        say(f"reject  {one_line(item)}: {one_line(reason.removeprefix(f'{item} '))}")
+def print_rejects(rejects: Iterable[Reject], folded: Mapping[str, str]) -> None:
+    """Print all that cannot be converted: none may be lost in a summary.
+
+    Parameters
+    ----------
+    rejects
+        All of them.
+    folded
+        For some of them (as text) the line that stands for several; it names
+        the items of all.
+    """
+    said: set[str] = set()
+    for text in map(str, rejects):
+        line = folded.get(text)
+        if line not in said:
+            say(f"reject  {one_line(line or text)}")
+        if line is not None:
+            said.add(line)
 
 
 def print_conflicts(conflicts: Iterable[str], folded: Mapping[str, str]) -> None:
@@ -263,8 +278,9 @@ def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Pa
             say(f"hand-off  {h.dataset_type}{example}")
         if found.hand_offs:
             say()
-    print_rejects((r.item, r.reason) for r in found.rejects)
-    print_conflicts(found.overlaps, {} if settings.verbose else found.folded)
+    folded = {} if settings.verbose else found.folded
+    print_rejects(found.rejects, folded)
+    print_conflicts(found.overlaps, folded)
     if not settings.quiet:
         say(
             f"{plural(len(found.rejects), 'reject')} ({plural(found.missing_files, 'missing file')}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -21,7 +22,7 @@ from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, 
 from ..operations import HandOff, InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
-from ..target import TargetState, local_path, open_reading, read_target
+from ..target import TargetState, local_path, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
@@ -51,10 +52,13 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the target
-        is inside of it, or exists and is no Butler repository.
+        is inside of it, or exists and is no Butler repository, or masters
+        cannot be split there.
     """
     _require_outside(target, recipe)
     butler = open_reading(target)
+    if recipe.split_masters and butler is not None:
+        require_splitting(butler)  # now, and not after an hour of headers
     gathered = gather(recipe)
     camera = gathered.source.camera
     instrument = camera.instrument.name
@@ -204,6 +208,7 @@ def _plan_masters(
     good = {key: m for key, m in gathered.masters.items() if m.path not in bad}
     matched = match_masters(camera, good, recipe.detectors)
     plan.rejects += matched.rejects
+    plan.folded |= matched.folded
     plan.skips += matched.skips
     masters = matched.masters
     claims = [c for c in gathered.claims if c.master in masters]
@@ -270,16 +275,19 @@ def _hand_offs(
             continue
         if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
             continue
-        command = rule.command.format(
-            repo=local_path(target) or target,
-            instrument=instrument,
-            class_name=camera.instrument.record["class_name"],
-            collection=collection,
+        words = {
+            "repo": local_path(target) or target,
+            "instrument": instrument,
+            "class_name": camera.instrument.record["class_name"],
+            "collection": collection,
             # In the historical layout <inst>/calib is no chain; the umbrella is.
-            chain=names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
-            labels=f", {recipe.label!r}" if recipe.label else "",
-            calib=calib,
-        )
+            "chain": names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
+            "calib": calib,
+        }
+        # Paths and labels are the user's: a shell must take them as they are.
+        quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
+        labels = f" {shlex.quote(recipe.label)}" if recipe.label else ""
+        command = rule.command.format(**quoted, labels=labels)
         why = "every instrument needs it for ISR"
         if files:
             why = files[0] if len(files) == 1 else f"{len(files)} files, such as {files[0]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.camera import Instrument
+from adapters.instrument import Instrument
 
 from ..decisions import Decision
 from ..operations import RegisterInstrument

@@ -60,7 +60,8 @@ class Plan:
     conflicts
         What would stop the Butler; nothing is written while there is one.
     folded
-        For some conflicts the line that stands for them in a short list.
+        For some conflicts and rejects (as text) the line that stands for them
+        in a short list.
     written, existing, certified
         Numbers of datasets by type.
     items

@@ -14,7 +14,6 @@ from ..nouns import DataId, Master, MasterKey, Observation, Reject, ValidityClai
 from ..overlaps import (
     Claimed,
     ExposureTimes,
-    Policy,
     changed_spans,
     clear_boundaries,
     rebuild,
@@ -25,17 +24,9 @@ from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read
 from ..recipe import Recipe
 from ..timespans import MAX_NS, MIN_NS, Span, local_to_utc, parse_time, to_tai
 from .unnamed import decide_unnamed
-from .wording import ConflictBook, describe, spans_text
+from .wording import WHY, ConflictBook, describe, spans_text
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
-
-WHY = {
-    Policy.LATEST_START: "where several masters are valid, the one whose range starts last is taken",
-    Policy.LATEST_CALIB_DATE: "where several masters are valid, the one with the latest calibration date is taken",
-    Policy.LATEST_REGISTERED: "where several masters are valid, the one registered last is taken",
-    Policy.NARROWEST: "where several masters are valid, the one with the narrowest range is taken",
-    Policy.NEAREST: "where several masters are valid, the one nearest in time is taken",
-}
 
 
 @dataclass
@@ -226,6 +217,8 @@ class _TypePlanner:
         claimed = []
         for claim, span in zip(group, spans, strict=True):
             master = self.masters[claim.master]
+            if isinstance(span, Span) and any(claim.mounted):
+                span = self._while_mounted(claim, span)
             override = find_override(self.recipe, master)
             if override is not None:
                 before = (span,) if isinstance(span, Span) and claim.begin else ()
@@ -247,6 +240,16 @@ class _TypePlanner:
             asked = override is not None or claim.provenance.table != self.never_asked
             claimed.append(Claimed(claim.master, span, calib_ns, claim.registered, asked))
         return claimed
+
+    def _while_mounted(self, claim: ValidityClaim, span: Span) -> Span | str:
+        """As much of a range as the chip spent at this detector's place."""
+        begin, end = (to_tai(parse_time(text), "utc") if text else None for text in claim.mounted)
+        cut = span.within(Span(begin, end))
+        if cut.is_empty:
+            return f"validity {span} has nothing of the time when the chip was there, {Span(begin, end)}"
+        if cut != span:
+            self._note("serial-mounted", claim.master, (span,), (cut,))
+        return cut
 
     def _read_texts(
         self, texts: Sequence[tuple[str | None, str | None]], reading: Reading
@@ -307,15 +310,8 @@ class _TypePlanner:
 
     def _report_changes(self) -> None:
         why = {
-            "override": "the recipe gives this range",
             "time-zone": f"the registry's times are local times of {self.calibration.zone}",
-            "no-date-test": "Gen2 looked this type up without a date",
-            "previous-afternoon": "the recipe asks for the set of the afternoon before each night",
-            "never-selected": "Gen2 looked in another table, so this master yields to those found there",
-            "same-master": "several rows state the validity of one master: they add up",
-            "whole-exposure": "the boundary would cut an exposure, which Gen2 dated by its start "
-            "and Gen3 matches as a whole",
-            **{policy.value: text for policy, text in WHY.items()},
+            **WHY,
         }
         if self.recipe.range_rule(self.calibration.dataset_type) is not None:
             why["nearest"] = "the recipe asks for the master nearest in time"
@@ -337,6 +333,7 @@ class _TypePlanner:
 
     def _decide_reading(self, readings: Counter[Reading], table: Boundaries) -> None:
         asked = self.recipe.reading(self.calibration.dataset_type)
+        what = "the instant" if self.column.kind == "datetime" else "the text"
         read_as = ", ".join(
             f"{reading.value}" + (f" for {n} data IDs" if len(readings) > 1 else "")
             for reading, n in readings.most_common()
@@ -349,7 +346,7 @@ class _TypePlanner:
                 read_as,
                 "the recipe says so"
                 if asked
-                else f"Gen2 compared the text of {self.column.name} (a {self.column.kind}, {self.column.scale.upper()})",
+                else f"Gen2 compared {what} of {self.column.name} (a {self.column.kind}, {self.column.scale.upper()})",
                 self.calibration.dataset_type,
             )
         )

@@ -6,8 +6,25 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from ..nouns import DataId
-from ..overlaps import Conflict
+from ..overlaps import Conflict, Policy
 from ..timespans import Span
+
+WHY = {
+    "override": "the recipe gives this range",
+    "serial-mounted": "the chip of this serial number was at this detector's place for a part of the range",
+    "no-date-test": "Gen2 looked this type up without a date",
+    "previous-afternoon": "the recipe asks for the set of the afternoon before each night",
+    "never-selected": "Gen2 looked in another table, so this master yields to those found there",
+    "same-master": "several rows state the validity of one master: they add up",
+    "whole-exposure": "the boundary would cut an exposure, which Gen2 dated by its start "
+    "and Gen3 matches as a whole",
+    Policy.LATEST_START.value: "where several masters are valid, the one whose range starts last is taken",
+    Policy.LATEST_CALIB_DATE.value: "where several masters are valid, the one with the latest calibration date is taken",
+    Policy.LATEST_REGISTERED.value: "where several masters are valid, the one registered last is taken",
+    Policy.NARROWEST.value: "where several masters are valid, the one with the narrowest range is taken",
+    Policy.NEAREST.value: "where several masters are valid, the one nearest in time is taken",
+}
+"""Why a range was changed, by the rule that did it, as far as it does not depend on anything else."""
 
 FEW = 3
 """Pairs of masters of one type and filter that are told one by one."""

@@ -20,8 +20,9 @@ from astropy.io import fits
 from lsst.daf.butler import Butler
 
 from .. import pixels
-from ..nouns import Gen2to3Error, UsageError
+from ..nouns import Gen2to3Error
 from ..operations import Ingest, IngestFile
+from ..target import datastore_root, require_splitting
 
 STAGING = ".gen2to3-staging-"
 
@@ -65,12 +66,7 @@ def staging(butler: Butler) -> Iterator[Path]:
     UsageError
         The target is not local.
     """
-    root = _local_root(butler)
-    if root is None:
-        raise UsageError(
-            "masters are split in the target's own directory, and this target has no single local one; "
-            "convert without --split-masters, or into a local repository"
-        )
+    root = require_splitting(butler)
     remove_stale(butler)
     directory = root / f"{STAGING}{os.getpid()}-{_HOST}"
     try:
@@ -85,17 +81,12 @@ def staging(butler: Butler) -> Iterator[Path]:
 
 def remove_stale(butler: Butler) -> None:
     """Remove the staging directories of processes that no longer run on this host."""
-    root = _local_root(butler)
+    root = datastore_root(butler)
     for directory in root.glob(f"{STAGING}*") if root is not None else ():
         match = re.fullmatch(rf"{re.escape(STAGING)}(\d+)-{re.escape(_HOST)}", directory.name)
         # This process has none yet, so one with its number was left by an earlier process.
         if match and (int(match[1]) == os.getpid() or not _runs(int(match[1]))):
             shutil.rmtree(directory, ignore_errors=True)
-
-
-def _local_root(butler: Butler) -> Path | None:
-    roots = [root for root in butler.get_datastore_roots().values() if root is not None]
-    return Path(roots[0].ospath) if len(roots) == 1 and roots[0].isLocal else None
 
 
 def _runs(pid: int) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .cases import CASES, TARGETS, BadInput
+from .bad_input import BadInput
+from .cases import CASES, TARGETS
 from .place import GOOD, Datasets, Place, Run, account_for_everything, digest
 
 

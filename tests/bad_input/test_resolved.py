@@ -10,7 +10,8 @@ from lsst.daf.butler import Butler, CollectionType
 
 from converter.overlaps import Policy
 
-from .cases import other_instrument, register, replace_file
+from .bad_input import replace_file
+from .cases_targets import other_instrument, register
 from .place import BIAS, GOOD, Datasets, Place, account_for_everything, digest
 
 OLDER = "bias 2014-09-25 detector=49"

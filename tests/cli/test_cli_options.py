@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lsst.daf.butler import Butler, Config
 
 from converter.cli.options import NumbersType, Settings
 from converter.cli.progress import progress_for
@@ -141,6 +142,11 @@ def test_missing_recipe(run, good, tmp_path):
         ("--types", "bais", "'bais'"),
         ("--overlaps", "bais=fail", "'bais'"),
         ("--reading", "raw=half-open", "'raw'"),
+        ("--zone", "bias=Mars/Olympus", "there is no time zone 'Mars/Olympus'"),
+        ("--zone", "../zone", "there is no time zone '../zone'"),
+        ("--zone", "=Asia/Tokyo", "no dataset type"),
+        ("--zone", "bais=Asia/Tokyo", "zones: 'bais' is no calibration type of HSC"),
+        ("--zone", "raw=Asia/Tokyo", "zones: 'raw' is no calibration type of HSC"),
     ],
 )
 def test_bad_option(run, good, tmp_path, option, value, message):
@@ -205,6 +211,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
     options += ["--overlaps", "bias=latest-start", "--overlaps", "nearest", "--reading", "dark=half-open"]
     options += ["--strict", "--update-instrument", "--allow-outside", "/data", "--calib", str(good.calib)]
     options += ["--detectors", "49", "--related-only", "--template", "sky=SKY/%(ccd)d=%(calibDate)s.fits"]
+    options += ["--zone", "dark=", "--zone", "sky=UTC"]
     result = run("convert", "--no-verify", good.root, tmp_path / "repo", *options)
     assert result.exit_code == 0, result.output
     assert recorded(tmp_path / "repo") == {
@@ -223,13 +230,48 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "readings": {"dark": "half-open"},
         "overlaps": {"bias": "latest-start", "*": "nearest"},
         "ranges": {},
-        "zones": {},
+        "zones": {"dark": "", "sky": "UTC"},
         "validity": [],
         "workers": 2,
         "update_instrument": True,
         "strict": True,
         "split_masters": False,
     }
+
+
+@pytest.mark.parametrize(
+    "option, value, message",
+    [
+        ("--types", "bais", "types: 'bais' matches no dataset type of HSC"),
+        ("--detectors", "112", "detectors: 112 is no detector of HSC"),
+        ("--zone", "bais=UTC", "zones: 'bais' is no calibration type of HSC"),
+        ("--ranges", "bais=nearest", "ranges: 'bais' is no calibration type of HSC"),
+    ],
+)
+def test_verify_refuses_what_the_camera_does_not_have(run, good, tmp_path, option, value, message):
+    """It would compare nothing, or not as asked for, and say that all is well."""
+    Butler.makeRepo(str(tmp_path / "repo"))
+    result = run("verify", tmp_path / "repo", good.root, option, value)
+    assert result.exit_code == 2
+    assert message in error_line(result)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["plan", "convert"])
+def test_masters_cannot_be_split_in_a_remote_target(run, run_json, good, tmp_path, command):
+    repo = tmp_path / "repo"
+    Butler.makeRepo(
+        str(repo), config=Config({"datastore": {"root": "mem://bucket/repo"}}), forceConfigRoot=False
+    )
+    # Refused before the Gen2 repository is looked for, let alone read.
+    result = run(command, tmp_path / "nowhere", repo, "--split-masters")
+    assert result.exit_code == 2
+    assert "convert without --split-masters, or into a local repository" in error_line(result)
+    assert not (repo / FILE_NAME).exists()
+    # The target is good otherwise, and a local one is good for splitting, also before it is there.
+    status, data = run_json("plan", good.root, repo)
+    assert (status, data["conflicts"]) == (0, [])
+    assert run("plan", good.root, tmp_path / "new", "--split-masters").exit_code == 0
 
 
 def test_options_override_the_recipe(run, good, tmp_path):

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
-from adapters.camera import Calibration, Camera, Detector, HandOffRule, Instrument, Lookup, PhysicalFilter
+from adapters.camera import Calibration, Camera, Extensions, HandOffRule, Lookup, Serials
 from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
 from adapters.hsc import HSC
+from adapters.instrument import Detector, DetectorSerial, Instrument, PhysicalFilter
 from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
+
+from .test_contract import HSC_DARKS
 
 pytest_plugins = ["pytester"]
 
@@ -91,6 +94,33 @@ WRONG = {
         with_instrument(detectors=lambda d: (*d, Detector(200, "x", "x", "x", "SCIENCE"))),
         "detectors",
         "detector 200: detector_max 200",
+    ),
+    "two chips at one place": (
+        with_instrument(
+            serials=lambda s: (DetectorSerial("a", 1, end="2010-01-02"), DetectorSerial("b", 1, "2010-01-01"))
+        ),
+        "detectors",
+        r"serials a \(at detector 1 until 2010-01-02\) and b \(at detector 1 from 2010-01-01\) overlap",
+    ),
+    "one chip at two places": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 1), DetectorSerial("a", 2, "2010-01-01"))),
+        "detectors",
+        "serial a is at detector 1 and at detector 2 from 2010-01-01 at the same time",
+    ),
+    "a chip at no place": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 500),)),
+        "detectors",
+        "serial a at detector 500: there is no such detector",
+    ),
+    "a chip since never": (
+        with_instrument(serials=lambda s: (DetectorSerial("a", 1, "soon"),)),
+        "detectors",
+        "serial a at detector 1 from soon: 'soon' is not",
+    ),
+    "serial numbers without a table": (
+        with_bias(serials=Serials("SERIAL", Extensions("EXTNAME"))),
+        "detectors",
+        "bias: it goes by serial numbers, and the instrument has no detector_serials",
     ),
     "long filter name": (
         with_instrument(filters=lambda f: (*f, PhysicalFilter("F" * 33, "r"))),
@@ -214,8 +244,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_hsc(tmp_path_factory.mktemp("hsc") / "made" / "gen2", HscSpec()).root
 
 
-def contract_of(camera: type[Camera], root: Path) -> CameraContract:
-    body = {"camera": camera(), "make": staticmethod(lambda _: root), "registered": False}
+def contract_of(camera: type[Camera], root: Path, **more: Any) -> CameraContract:
+    body = {"camera": camera(), "make": staticmethod(lambda _: root), "registered": False, **more}
     return type("TestWrong", (CameraContract,), body)()
 
 
@@ -244,6 +274,16 @@ def test_wrong_camera_fails(
 @pytest.mark.parametrize("test", sorted({test for _, test, _ in WRONG.values()}))
 def test_the_same_camera_unspoiled_passes(test: str, made: Path, tmp_path: Path) -> None:
     call(contract_of(Wrong, made), test, made, tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"scale": "tai"}, {"rollover_s": 43200}])
+def test_a_wrong_time_column_shows_in_the_ranges(changes: dict[str, Any], made: Path, tmp_path: Path) -> None:
+    wrong = with_raw(time=replace(HSC.raw.time, **changes))
+    for camera, named in ((wrong, {}), (Wrong, {"dark": HSC_DARKS})):
+        call(contract_of(camera, made, ranges=named), "validity_ranges", made, tmp_path / str(len(named)))
+    with pytest.raises(AssertionError, match=r"dark 20140901T000000Z: validity .* was not expected"):
+        contract = contract_of(wrong, made, ranges={"dark": HSC_DARKS})
+        call(contract, "validity_ranges", made, tmp_path / "wrong")
 
 
 def test_another_formatter_than_the_declared_one_is_found(made: Path, tmp_path: Path) -> None:
@@ -320,7 +360,7 @@ class TestWrong(CameraContract):
 def test_the_suite_runs_under_pytest_and_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_wrong=SUITE)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
-    result.assert_outcomes(passed=17, failed=2, skipped=1)
+    result.assert_outcomes(passed=18, failed=2, skipped=1)
     result.stdout.fnmatch_lines_random(
         ["FAILED *::TestWrong::test_lookups - *", "FAILED *::TestWrong::test_lookup_is_that_of_the_sql - *"]
     )

@@ -1,11 +1,10 @@
-"""Parts of a repository, and repositories with other paths, on files and with a real Butler."""
+"""Parts of a repository, on files and with a real Butler."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,93 +13,25 @@ import pytest
 from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
-from adapters.gen2.overrides import changed_templates, templates_of, with_templates, with_zones
-from adapters.hsc import HSC
+from adapters.registry import get_camera
 from converter.cli import main
-from converter.convert import Outcome, convert, make_plan
+from converter.convert import convert, make_plan
 from converter.inspection import inspect_source
 from converter.nouns import UsageError
 from converter.recipe import Recipe, load_recipe, recipe_from_dict
 from converter.recipe_text import COMMENTS, write_recipe
-from fixtures import fits
 from fixtures.hsc import HscRepository, HscSpec, make_hsc
-from fixtures.hsc_files import CALIB_TEMPLATES, RAW_TEMPLATE
+from fixtures.hsc_files import CALIB_TEMPLATES
 from fixtures.hsc_oddities import HscOddities
 from fixtures.lsst import LsstSpec, make_lsst
 
-SPEC = HscSpec(
-    nights=("2014-10-01", "2014-10-03", "2014-10-05"),
-    detectors=(41, 49, 50),
-    bias=("2014-09-30", "2014-10-02", "2014-10-04"),
-    dark=("2014-09-01", "2014-10-04"),
-    flat=("2014-09-28", "2014-10-03", "2014-10-04"),
-    dialects=dict.fromkeys(("bias", "dark", "flat", "defects"), "B"),
-)
-TYPES = ("bias", "dark", "flat", "defects")
-
-OLD = {
-    "flat": "FLATS/%(filter)s/%(calibDate)s/%(ccd)d.fits",
-    "defects": "DEFECTS/%(calibDate)s-%(ccd)03d.fits",
-    "raw": "%(dateObs)s/HSC-%(visit)d-%(ccd)d.fits",
-}
-
-Known = set[tuple[str, str, int, str | None]]
+from .subsets import SPEC, TYPES, gen2_needs, good_end, ids, raws, reasons
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> HscRepository:
     """In order; never changed by a test."""
     return make_hsc(tmp_path_factory.mktemp("good") / "gen2", SPEC)
-
-
-def ids(target: Path | str, types: Iterable[str] = TYPES) -> Known:
-    """Type, calibration day, detector and filter of all masters in a repository."""
-    butler = Butler.from_config(str(target))
-    found: Known = set()
-    for name in types:
-        if not butler.registry.queryDatasetTypes([name], missing=[]):
-            continue
-        for ref in butler.query_datasets(
-            name, collections="HSC/calib/gen2/*", find_first=False, limit=None, explain=False
-        ):
-            d = ref.dataId
-            stamp = ref.run.rpartition("/")[2][:8]
-            found.add((name, stamp, int(d["detector"]), d.get("physical_filter")))
-    return found
-
-
-def raws(target: Path | str) -> set[tuple[int, int]]:
-    butler = Butler.from_config(str(target))
-    refs = butler.query_datasets("raw", collections="HSC/raw/all", limit=None, explain=False)
-    return {(int(r.dataId["exposure"]), int(r.dataId["detector"])) for r in refs}
-
-
-def gen2_needs(made: HscRepository, rows: Iterable[dict[str, Any]]) -> Known:
-    """The masters that Gen2 would have taken for some of the rows."""
-    needed: Known = set()
-    with closing(sqlite3.connect(made.calib / "calibRegistry.sqlite3")) as db:
-        for row in rows:
-            for table in TYPES:
-                sql = f"SELECT calibDate FROM {table} WHERE ccd = ? AND ? BETWEEN validStart AND validEnd"  # noqa: S608
-                values = [row["ccd"], row["taiObs"]]
-                if table == "flat":
-                    sql, values = f"{sql} AND filter = ?", [*values, row["filter"]]
-                dates = [d for (d,) in db.execute(sql, values)]
-                assert len(dates) == 1
-                stamp = dates[0][:10].replace("-", "")
-                needed.add((table, stamp, row["ccd"], row["filter"] if table == "flat" else None))
-    return needed
-
-
-def good_end(outcome: Outcome) -> Any:
-    assert outcome.exit_status == 0, (outcome.stopped, outcome.plan.rejects)
-    assert outcome.verification is not None
-    assert outcome.verification.disagree == []
-    return outcome.verification
-
-
-def reasons(outcome: Outcome) -> dict[str, str]:
-    return {s.item: s.reason for s in outcome.plan.skips}
 
 
 def test_related_only_leaves_the_masters_that_the_chosen_exposures_need(
@@ -259,81 +190,12 @@ def test_the_dialect_is_that_of_the_whole_table(tmp_path: Path) -> None:
 def test_other_cameras(tmp_path: Path, camera: Any) -> None:
     made = make_lsst(tmp_path / "gen2", camera, LsstSpec())
     first = made.raw_rows[0]
-    visit = first[make_plan(Recipe(str(made.root)), str(tmp_path / "r")).camera.raw.exposure]
+    visit = first[get_camera(camera).raw.exposure]
     recipe = Recipe(str(made.root), visits=(visit,), detectors=(first["detector"],), related_only=True)
     outcome = convert(recipe, str(tmp_path / "r"))
     verification = good_end(outcome)
     assert verification.observations == 1
     assert verification.agree == sum(outcome.plan.written.values()) - 1
-
-
-def move_to(made: HscRepository, templates: dict[str, str]) -> None:
-    """Give a repository's files the paths of another template."""
-    for kind, new in templates.items():
-        base = made.root if kind == "raw" else made.calib
-        old = RAW_TEMPLATE if kind == "raw" else CALIB_TEMPLATES[kind]
-        for row in made.raw_rows if kind == "raw" else made.calib_rows[kind]:
-            (base / (new % row)).parent.mkdir(parents=True, exist_ok=True)
-            os.rename(base / (old % row), base / (new % row))
-
-
-def test_an_old_repository_with_other_templates(tmp_path: Path) -> None:
-    made = make_hsc(tmp_path / "gen2", SPEC)
-    move_to(made, OLD)
-    target = str(tmp_path / "r")
-    without = make_plan(Recipe(str(made.root)), target)
-    assert len(without.rejects) == len(made.raw_rows) + sum(
-        len(made.calib_rows[t]) for t in ("flat", "defects")
-    )
-    recipe = Recipe(str(made.root), templates=OLD)
-    outcome = convert(recipe, target)
-    verification = good_end(outcome)
-    assert verification.agree == len(made.raw_rows) * len(TYPES)
-    assert verification.explained == 0
-    decisions = {d.item: d for d in outcome.plan.decisions if d.rule == "template-override"}
-    assert set(decisions) == set(OLD)
-    assert (decisions["flat"].before, decisions["flat"].after) == (CALIB_TEMPLATES["flat"], OLD["flat"])
-    assert (decisions["raw"].before, decisions["raw"].after) == (RAW_TEMPLATE, OLD["raw"])
-    butler = Butler.from_config(target)
-    flat = butler.query_datasets("flat", collections="HSC/calib/gen2/20141003T000000Z")
-    for ref in flat:
-        name = f"FLATS/{ref.dataId['physical_filter']}/2014-10-03/{ref.dataId['detector']}.fits"
-        assert os.path.samefile(butler.getURI(ref).ospath, made.calib / name)
-    assert convert(recipe, target).plan.is_empty
-    # The last recipe says how to verify; no option repeats it.
-    result = CliRunner().invoke(main, ["verify", target])
-    assert result.exit_code == 0 and " 0 disagreements" in result.output
-
-
-def test_a_template_may_name_hdus(tmp_path: Path) -> None:
-    made = make_hsc(tmp_path / "gen2", HscSpec(flat=(), dark=(), defects=()))
-    move_to(made, {"bias": "BIAS/bias-%(calibDate)s-%(ccd)d.fits"})
-    recipe = Recipe(str(made.root), templates={"bias": "BIAS/bias-%(calibDate)s-%(ccd)d.fits[0]"})
-    good_end(convert(recipe, str(tmp_path / "r")))
-    assert len(ids(tmp_path / "r", ("bias",))) == 4
-
-
-def test_a_file_without_a_row_follows_the_template(tmp_path: Path) -> None:
-    made = make_hsc(tmp_path / "gen2", HscSpec())
-    move_to(made, {"bias": "B/%(calibDate)s/%(ccd)d.fits"})
-    fits.write(made.calib / "B/2010-01-01/49.fits", (made.calib / "B/2014-09-30/49.fits").read_bytes())
-    plan = make_plan(
-        Recipe(str(made.root), templates={"bias": "B/%(calibDate)s/%(ccd)d.fits"}), str(tmp_path / "r")
-    )
-    assert [s.reason for s in plan.skips if s.path.endswith("B/2010-01-01/49.fits")] == [
-        "no row in table bias: ingested as bias without a validity range"
-    ]
-
-
-def test_templates_change_a_copy() -> None:
-    camera = HSC()
-    changed = with_templates(camera, {"flat": OLD["flat"], "bias": CALIB_TEMPLATES["bias"]})
-    assert templates_of(camera)["flat"] == CALIB_TEMPLATES["flat"] == templates_of(HSC())["flat"]
-    assert changed.calibration("flat").template == OLD["flat"]
-    assert changed.calibration("flat").lookup == camera.calibration("flat").lookup
-    assert changed.raw == camera.raw and changed.instrument is camera.instrument
-    assert changed_templates(changed) == [("flat", CALIB_TEMPLATES["flat"], OLD["flat"])]
-    assert changed_templates(camera) == []
 
 
 @pytest.mark.parametrize(
@@ -421,16 +283,3 @@ def test_the_command_line_says_the_same_as_a_recipe(good: HscRepository, tmp_pat
     assert "template-override" not in result.output
     rows = [r for r in good.raw_rows if r["visit"] == visit]
     assert ids(tmp_path / "r") == gen2_needs(good, rows)
-
-
-def test_template_and_zone_together():
-    """A second change of the declaration keeps the first one."""
-    camera = with_templates(
-        HSC(), {"raw": "other/%(visit)d-%(ccd)d.fits", "bias": "b/%(calibDate)s-%(ccd)d.fits"}
-    )
-    both = with_zones(camera, {"*": "Asia/Tokyo"})
-    assert both.raw.template == "other/%(visit)d-%(ccd)d.fits"
-    assert both.calibration("bias").template == "b/%(calibDate)s-%(ccd)d.fits"
-    assert {c.zone for c in both.calibrations} == {"Asia/Tokyo"}
-    assert [name for name, _, _ in changed_templates(both)] == ["raw", "bias"]
-    assert {c.zone for c in HSC().calibrations} == {""}

@@ -13,15 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import yaml
 from astro_metadata_translator.tests import read_test_file
 from golden_cases import collections, copy_tree, dataset_types, datasets, records
 from lsst.daf.butler import Butler
 
 from adapters.contract.repository import digest
 from fixtures.fits import header
+from tests.golden.exports import exported, nanoseconds, read_export
 
 VISIT, CCD = 36140, 51
 FILE = "SSP_WIDE/2015-07-21/01297/HSC-I/HSC-0036140-051.fits"
@@ -36,45 +35,10 @@ POINTERS = {
 NEW_FILTERS = {"ENG-R1": "r", "PH": "PH", "SH": "SH", "empty": "white", "unknown": "unknown"}
 
 
-class ExportLoader(yaml.SafeLoader):
-    """A safe loader that takes the content of every tag that it does not know."""
-
-
-def _content(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
-
-
-# The Butler teaches the safe loader to make astropy times; the text is wanted here.
-ExportLoader.yaml_constructors = {
-    tag: constructor
-    for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
-    if tag is not None and tag.startswith("tag:yaml.org,2002:")
-}
-ExportLoader.add_constructor(None, _content)
-
-
 @pytest.fixture(scope="module")
 def export(data: Path) -> list[dict[str, Any]]:
     """Items of the real export."""
-    text = (data / "jointcal_hsc" / "exports.yaml").read_text()
-    return yaml.load(text, Loader=ExportLoader)["data"]  # noqa: S506
-
-
-def exported(export: list[dict[str, Any]], element: str, key: str) -> dict[Any, dict[str, Any]]:
-    """Dimension records of the export."""
-    rows = [row for item in export if item.get("element") == element for row in item["records"]]
-    found = {row[key]: row for row in rows}
-    assert len(found) == len(rows)
-    return found
-
-
-def nanoseconds(text: str) -> int:
-    """TAI text of the export as TAI nanoseconds since 1970."""
-    return int(np.datetime64(text.replace(" ", "T"), "ns").astype(np.int64))
+    return read_export(data / "jointcal_hsc" / "exports.yaml")
 
 
 @pytest.fixture(scope="module")

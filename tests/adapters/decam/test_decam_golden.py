@@ -7,9 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import yaml
 from astro_metadata_translator.tests import read_test_file
 
 from adapters.decam import DECam
@@ -20,6 +18,7 @@ from fixtures.decam import DecamSpec, make_decam
 from fixtures.decam_files import ALL_CCDS, MAPPER, ccd_cards, extension
 from fixtures.fits import header
 from fixtures.registry import DECAM_RAW, write_raw_registry
+from tests.golden.exports import exported, nanoseconds, read_export
 
 DAY = 86_400_000_000_000
 LEAP_SECONDS_2015 = 35_000_000_000
@@ -49,31 +48,9 @@ STRUCTURE += (
 )
 
 
-class ExportLoader(yaml.SafeLoader):
-    """A safe loader that takes the content of every tag that it does not know."""
-
-
-def _content(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
-
-
-# The Butler teaches the safe loader to make astropy times; the text is wanted here.
-ExportLoader.yaml_constructors = {
-    tag: constructor
-    for tag, constructor in yaml.SafeLoader.yaml_constructors.items()
-    if tag is not None and tag.startswith("tag:yaml.org,2002:")
-}
-ExportLoader.add_constructor(None, _content)
-
-
 @pytest.fixture(scope="module")
 def export(data: Path) -> list[dict[str, Any]]:
-    text = (data / "hits2015" / "export_current.yaml").read_text()
-    return yaml.load(text, Loader=ExportLoader)["data"]  # noqa: S506
+    return read_export(data / "hits2015" / "export_current.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +71,6 @@ def hits(run, tmp_path_factory):
         crosstalk=("1970-01-01T00:00:00",),
     )
     return run(make_decam(root / "gen2", spec), root / "gen3", label="")
-
-
-def exported(export: list[dict[str, Any]], element: str, key: str) -> dict[Any, dict[str, Any]]:
-    rows = [row for item in export if item.get("element") == element for row in item["records"]]
-    return {row[key]: row for row in rows}
 
 
 def records(butler, element: str, key: str) -> dict[Any, dict[str, Any]]:
@@ -180,10 +152,7 @@ def test_certified_detectors_and_ranges(hits, export):
         for found in item["validity_ranges"] if item["type"] == "associations" else ():
             for uuid in found["dataset_ids"]:
                 if uuid in kinds:
-                    begin, end = (
-                        int(np.datetime64(found["timespan"][side].replace(" ", "T"), "ns").astype(np.int64))
-                        for side in ("begin", "end")
-                    )
+                    begin, end = (nanoseconds(found["timespan"][side]) for side in ("begin", "end"))
                     theirs[kinds[uuid]] = begin, end
     ours = {
         (name, a.ref.run, a.ref.dataId["detector"]): a.timespan.nsec

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.camera import Lookup
+from adapters.camera import Lookup, TimeColumn
 from adapters.megaprime import MegaPrime
 from adapters.registry import detect_camera, get_camera
+from fixtures.megaprime_defects import SERIALS, STRANGER
 
 CAMERA = MegaPrime()
 SHARED = os.environ.get("GEN2TO3_SHARED", Path(__file__).resolve().parents[3].parent / "shared")
@@ -60,5 +61,19 @@ def test_lookups():
         ("dark", Lookup(("taiObs",), "raw", raw)),
         ("flat", Lookup(("filter", "taiObs", "extension"), "raw", (*raw, "filter"))),
         ("fringe", Lookup(("filter", "taiObs", "extension"), "raw", (*raw, "filter"))),
+        (
+            "defects",
+            Lookup(
+                ("ccdSerial", "taiObs"), "raw_visit", ("visit",), time=TimeColumn("taiObs", "datetime", "utc")
+            ),
+        ),
     ]
-    assert all(c.unreadable and c.detector_offset == -1 for c in CAMERA.calibrations)
+    assert all(c.unreadable and c.detector_offset == -1 for c in CAMERA.calibrations[:4])
+
+
+def test_every_detector_has_a_serial_number():
+    instrument = CAMERA.instrument
+    assert len(instrument.serials) == len(instrument.detectors) == 36
+    assert [instrument.serial_of(d.id, None) for d in instrument.detectors] == list(SERIALS)
+    assert [str(m) for m in instrument.mountings(8351205)] == ["detector 5"]
+    assert instrument.mountings(STRANGER) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
@@ -9,8 +11,10 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
+from converter.cli import main
 from converter.gather import gather
 from converter.nouns import UsageError
 from converter.overlaps import Policy
@@ -90,6 +94,33 @@ def test_rejects_are_rows_of_half_a_camera_and_of_a_missing_file(latest):
     assert reasons == {"missing": 36, "half": 18}
     # No other file is claimed by a template that fits all of them.
     assert not [s for s in latest.plan.skips if "detector and date" in s.reason]
+
+
+def test_rejects_of_half_a_camera_are_one_line(made, tmp_path):
+    """As text; nothing is lost where each counts."""
+    options = ["--calib", str(made.calib), "--types", "flat", "--overlaps", "latest-registered"]
+    planned = ["plan", str(made.root), str(tmp_path / "repo"), *options]
+    half = "03Am04n.flat.g.18.00.fits.fz has no extension for detector"
+    (line,) = [x for x in CliRunner().invoke(main, planned).stdout.splitlines() if half in x]
+    rows = re.match(r"reject  .*/calibRegistry.sqlite3 table flat rows (\d+)\.\.(\d+): .*/03Am04n", line)
+    assert int(rows[2]) - int(rows[1]) == 17
+    assert "for detectors 18..35: it has 18 detectors; correct the registry" in line
+    assert "(18 rejects, --verbose shows each)" in line
+
+    each = [x for x in CliRunner().invoke(main, [*planned, "--verbose"]).stdout.splitlines() if half in x]
+    expected = [(row, row - int(rows[1]) + 18) for row in range(int(rows[1]), int(rows[2]) + 1)]
+    assert (
+        sorted(
+            (int(m[1]), int(m[2]))
+            for m in (re.search(r" table flat row (\d+): .* for detector (\d+): it has 18 ", x) for x in each)
+        )
+        == expected
+    )
+    result = CliRunner().invoke(main, [*planned, "--json"])
+    rejected = [r for r in json.loads(result.stdout)["rejected"] if half in r["reason"]]
+    assert {r["item"].rpartition(" ")[2] for r in rejected} == {str(row) for row, _ in expected}
+    assert len(rejected) == 18
+    assert result.exit_code == 1
 
 
 def test_ranges_are_utc(latest):
@@ -190,7 +221,7 @@ def test_many_overlaps_are_folded(tmp_path):
     made = make_megaprime(tmp_path / "gen2", MegaSpec(chosen, spec.visits))
     plan = make_plan(recipe_for(made), str(tmp_path / "butler"))
     assert len(plan.conflicts) > 10
-    (line,) = set(plan.folded.values())
+    (line,) = {plan.folded[c] for c in plan.conflicts}
     assert line.startswith(f"bias: {len(plan.conflicts)} pairs of masters are valid at the same time: 2003")
     assert f"and {len(plan.conflicts) - 3} more" in line
     assert line.count("both valid") == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -82,16 +83,44 @@ def test_upper_case_is_no_detector(tmp_path):
     assert "detectors 0..35" in reject.reason
 
 
-def write(path: Path, name: str, primary: fits.Header | None = None) -> str:
-    """A file whose first extension has the header of a real one."""
-    structure = ("XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "TTYPE", "TFORM", "BZERO")
-    hdu = fits.ImageHDU(np.zeros((2, 2), np.int16))
+STRUCTURE = (
+    "XTENSION",
+    "BITPIX",
+    "NAXIS",
+    "PCOUNT",
+    "GCOUNT",
+    "TFIELDS",
+    "TTYPE",
+    "TFORM",
+    "BZERO",
+    "BSCALE",
+)
+
+
+def real_cards(name: str = "fitsheader-megaprime.yaml") -> dict[str, object]:
+    """The cards of a real extension that say something of the exposure or the detector."""
+    cards = dict(read_test_file(str(HEADERS / name)))
+    return {k: v for k, v in cards.items() if k and not k.startswith((*STRUCTURE, "COMMENT", "HISTORY", "Z"))}
+
+
+def fill(header: fits.Header, cards: Mapping[str, object]) -> fits.Header:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for key, value in dict(read_test_file(str(HEADERS / name))).items():
-            if key and not key.startswith((*structure, "BSCALE", "COMMENT", "HISTORY", "Z")):
-                hdu.header[key if len(key) <= 8 else f"HIERARCH {key}"] = value
-        fits.HDUList([fits.PrimaryHDU(header=primary), hdu]).writeto(path)
+        for key, value in cards.items():
+            header[key if len(key) <= 8 else f"HIERARCH {key}"] = value
+    return header
+
+
+def write(path: Path, primary: Mapping[str, object], *extensions: Mapping[str, object]) -> str:
+    """A file with the given cards in its primary and in each extension."""
+    hdus = [fits.PrimaryHDU(header=fill(fits.Header(), primary))]
+    for cards in extensions:
+        hdus.append(fits.ImageHDU(np.zeros((2, 2), np.int16)))
+        # Not ImageHDU(header=…): it upper-cases EXTNAME.
+        fill(hdus[-1].header, cards)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fits.HDUList(hdus).writeto(path)
     return str(path)
 
 
@@ -102,8 +131,7 @@ def read(path: str):
 
 @needs_data
 def test_exposure_record_of_a_real_header(tmp_path):
-    path = write(tmp_path / "a.fits", "fitsheader-megaprime.yaml")
-    record = read(path).record
+    record = read(write(tmp_path / "a.fits", {}, real_cards())).record
     fields = record.exposure
     wanted = {
         "id": 1038843,
@@ -129,13 +157,51 @@ def test_exposure_record_of_a_real_header(tmp_path):
     assert record.end_ns == record.begin_ns + 669_560000000
     assert record.day_obs_offset_s == 0
     # What the extension says counts, whatever the primary has of it.
-    primary = fits.Header([("INSTRUME", "MegaPrime"), ("FILTER", "r.MP9601")])
-    merged = read(write(tmp_path / "b.fits", "fitsheader-megaprime.yaml", primary)).record
+    primary = {"INSTRUME": "MegaPrime", "FILTER": "r.MP9601"}
+    merged = read(write(tmp_path / "b.fits", primary, real_cards())).record
     assert merged.exposure == fields
 
 
 @needs_data
+def test_wherever_the_cards_are_the_record_is_the_same(tmp_path):
+    cards = real_cards()
+    own = {"EXTNAME": cards["EXTNAME"], "EXTVER": cards["EXTVER"]}
+    shared = {k: v for k, v in cards.items() if k not in own}
+    wanted = read(write(tmp_path / "extension.fits", {}, cards)).record
+    assert wanted.exposure["tracking_ra"] == pytest.approx(135.4094105)
+    assert wanted.exposure["zenith_angle"] == pytest.approx(37.98)
+    assert read(write(tmp_path / "primary.fits", shared, own)).record == wanted
+    halves = ({k: v for i, (k, v) in enumerate(shared.items()) if i % 2 == rest} for rest in (0, 1))
+    assert read(write(tmp_path / "halves.fits", next(halves), next(halves) | own)).record == wanted
+    # An extension that is no detector says nothing of the exposure.
+    guide = {"EXTNAME": "guide", "OBJECT": "guide star", "UTC-OBS": "00:00:00.00"}
+    assert read(write(tmp_path / "guide.fits", shared, guide, own)).record == wanted
+
+
+@needs_data
+@pytest.mark.parametrize(
+    "card", ["OBJECT", "RUNID", "DARKTIME", "LATITUDE", "DATE-OBS", "UTC-OBS", "UTCEND", "RA_DEG", "TELALT"]
+)
+def test_a_primary_that_lacks_one_card_only(tmp_path, card):
+    """The translator makes something else of such a primary: no pointing, or another time."""
+    cards = real_cards()
+    own = {"EXTNAME": cards["EXTNAME"], "EXTVER": cards["EXTVER"], card: cards[card]}
+    shared = {k: v for k, v in cards.items() if k not in own}
+    wanted = read(write(tmp_path / "extension.fits", {}, cards)).record
+    assert read(write(tmp_path / "primary.fits", shared, own)).record == wanted
+    without = read(write(tmp_path / "without.fits", shared, {k: own[k] for k in ("EXTNAME", "EXTVER")}))
+    assert without.record != wanted
+
+
+@needs_data
+def test_a_file_without_a_detector_has_no_record(tmp_path):
+    result = read(write(tmp_path / "a.fits", real_cards(), {"EXTNAME": "guide"}))
+    assert result.record is None
+    assert "no extension names a detector, expected at least one" in result.rejects[0].reason
+
+
+@needs_data
 def test_bad_header_names_the_card(tmp_path):
-    result = read(write(tmp_path / "a.fits", "bad-megaprime.yaml"))
+    result = read(write(tmp_path / "a.fits", {}, real_cards("bad-megaprime.yaml")))
     assert result.record is None
     assert "OBSTYPE" in result.rejects[0].reason
