@@ -32,6 +32,10 @@ WRITE_CURATED = (
 )
 
 
+CALIB_ID = str(Path(__file__).with_name("sources") / "calib_id.yaml")
+"""Declares the masters of the stack's Gen2 tasks, for `Camera.deliveries`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeColumn:
     """How a registry writes the time by which calibrations are looked up.
@@ -105,6 +109,9 @@ class Extensions:
         ones), `None` for no limit.
     compressed
         Card that counts instead where ``EXTNAME`` is ``COMPRESSED_IMAGE``.
+    by_number
+        Whether the stack's formatter opens the HDU of the detector's number:
+        a detector that is anywhere else cannot be read.
     """
 
     card: str = ""
@@ -112,6 +119,7 @@ class Extensions:
     offset: int = 0
     highest: int | None = None
     compressed: str = ""
+    by_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +347,27 @@ class Camera:
     calibrations: ClassVar[tuple[Calibration, ...]]
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
 
+    deliveries: ClassVar[tuple[str, ...]] = ()
+    """YAML files beside the class (or absolute paths) that declare masters made outside of Gen2 repositories.
+
+    `adapters.sources.declaration` describes them.
+    """
+
     @cached_property
     def instrument(self) -> Instrument:
         """Gen3 instrument, detectors and filters."""
+        return load_instrument(self._directory / self.instrument_file)
+
+    @property
+    def delivery_files(self) -> tuple[Path, ...]:
+        """The files of `deliveries`, by path."""
+        return tuple(self._directory / name for name in self.deliveries)
+
+    @property
+    def _directory(self) -> Path:
         module = sys.modules[type(self).__module__]
         assert module.__file__ is not None
-        return load_instrument(Path(module.__file__).with_name(self.instrument_file))
+        return Path(module.__file__).parent
 
     def redeclared(self, **changes: Any) -> Self:
         """A copy that declares some things otherwise, as a recipe may ask for.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adapters.camera import Camera, Extensions
-from adapters.extensions import Contents, read_contents
+from adapters.extensions import Contents, out_of_place, read_contents
 from adapters.fits_header import HeaderError
 
 from .nouns import Master, MasterKey, Provenance, RawFile, Reject, Skip
@@ -76,13 +76,15 @@ def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int]
 
 
 def match_masters(
-    camera: Camera, masters: Mapping[MasterKey, Master], chosen: Collection[int] = ()
+    camera: Camera, masters: Mapping[MasterKey, Master], chosen: Collection[int] = (), split: bool = False
 ) -> Matched:
     """Compare master files with the rows that name their extensions.
 
     Extensions without a row become masters without a claim: they are
     ingested, not certified, and named; those of detectors that are not
-    chosen (empty: all) are left alone.
+    chosen (empty: all) are left alone. Detectors in an HDU where the stack's
+    formatter does not look for them are rejects, unless each becomes a file
+    of its own (``split``).
     """
     rules = {c.dataset_type: c.extensions for c in camera.calibrations}
     result = Matched()
@@ -99,8 +101,15 @@ def match_masters(
         contents = _contents(path, rule, result)
         if contents is None:
             continue
+        misplaced = _misplaced(contents, known) if rule.by_number and not split else {}
+        result.rejects += [
+            Reject(path, out_of_place({detector: hdu}, path), f"{path}[{hdu}]")
+            for detector, hdu in misplaced.items()
+        ]
         for master in group:
             detector = master.key.data_id.detector
+            if detector in misplaced:
+                continue
             if detector is not None and detector in contents.hdus:
                 # What the header says counts, also where the row counts HDUs in another order.
                 result.masters[master.key] = replace(master, hdu=contents.hdus[detector])
@@ -114,8 +123,13 @@ def match_masters(
                     f"{path}[{master.hdu}]",
                 )
             )
-        _add_unnamed(group, contents, known, result)
+        _add_unnamed(group, contents, known - set(misplaced), result)
     return result
+
+
+def _misplaced(contents: Contents, known: Collection[int]) -> dict[int, int]:
+    """Detectors that are not in the HDU of their number, each with its HDU."""
+    return {d: hdu for d, hdu in sorted(contents.hdus.items()) if d in known and d != hdu}
 
 
 def _add_unnamed(group: list[Master], contents: Contents, known: set[int], result: Matched) -> None:
