@@ -254,9 +254,7 @@ class _FileReader:
             elif rule.skip:
                 outcome.skip(rule.skip)
             elif cards.missing:
-                outcome.reject(
-                    f"its data are cut off, {cards.missing} bytes are missing; copy the file again"
-                )
+                outcome.reject(f"is cut off, {cards.missing} bytes are missing; copy the file again")
             else:
                 self._add_masters(file.path, self.rules.identify(rule, name, cards), cards, outcome)
         except NotFitsError as exc:
