@@ -110,8 +110,7 @@ class Extensions:
     compressed
         Card that counts instead where ``EXTNAME`` is ``COMPRESSED_IMAGE``.
     by_number
-        Whether the stack's formatter opens the HDU of the detector's number:
-        a detector that is anywhere else cannot be read.
+        Whether the stack's formatter opens the HDU of the detector's number.
     """
 
     card: str = ""
@@ -313,6 +312,12 @@ def load_instrument(path: Path) -> Instrument:
     return Instrument(data["instrument"], detectors, filters)
 
 
+def _directory(owner: type) -> Path:
+    file = sys.modules[owner.__module__].__file__
+    assert file is not None
+    return Path(file).parent
+
+
 class Camera:
     """Base class of all camera declarations.
 
@@ -348,26 +353,18 @@ class Camera:
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
 
     deliveries: ClassVar[tuple[str, ...]] = ()
-    """YAML files beside the class (or absolute paths) that declare masters made outside of Gen2 repositories.
-
-    `adapters.sources.declaration` describes them.
-    """
+    """YAML files beside the class that declare masters made elsewhere (`adapters.sources.declaration`)."""
 
     @cached_property
     def instrument(self) -> Instrument:
         """Gen3 instrument, detectors and filters."""
-        return load_instrument(self._directory / self.instrument_file)
+        return load_instrument(_directory(type(self)) / self.instrument_file)
 
     @property
     def delivery_files(self) -> tuple[Path, ...]:
-        """The files of `deliveries`, by path."""
-        return tuple(self._directory / name for name in self.deliveries)
-
-    @property
-    def _directory(self) -> Path:
-        module = sys.modules[type(self).__module__]
-        assert module.__file__ is not None
-        return Path(module.__file__).parent
+        """The files of `deliveries`, which are beside the class that names them."""
+        owner = next(c for c in type(self).__mro__ if "deliveries" in vars(c))
+        return tuple(_directory(owner) / name for name in self.deliveries)
 
     def redeclared(self, **changes: Any) -> Self:
         """A copy that declares some things otherwise, as a recipe may ask for.

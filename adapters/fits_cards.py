@@ -151,7 +151,7 @@ class _Reader:
                         f"expected an END card, found none within {length} bytes of HDU {number}"
                     )
                 block = self._stream.read(BLOCK)
-            yield header.cards
+            yield {key: text.strip() for key, text in header.cards.items()}
             position += length + BLOCK
             data = header.data_size()
             if not 0 <= data < DATA_LIMIT:
@@ -235,5 +235,6 @@ class _Header:
 def _value(card: bytes) -> str:
     text = card.decode("ascii", "replace").strip()
     if match := _QUOTED.match(text):
-        return match[1].replace("''", "'").strip()
+        # Blanks at the begin count, where a text goes on from the card before.
+        return match[1].replace("''", "'").rstrip()
     return text.partition("/")[0].strip()

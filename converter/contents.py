@@ -103,7 +103,8 @@ def match_masters(
             continue
         misplaced = _misplaced(contents, known) if rule.by_number and not split else {}
         result.rejects += [
-            Reject(path, out_of_place({detector: hdu}, path), f"{path}[{hdu}]")
+            # What Gen2 opened, too, is the HDU of the detector's number.
+            Reject(path, out_of_place({detector: hdu}, path), f"{path}[{detector}]")
             for detector, hdu in misplaced.items()
         ]
         for master in group:

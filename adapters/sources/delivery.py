@@ -123,7 +123,7 @@ def read_delivery(
         A declaration describes a dataset type otherwise than the camera, or
         than another one.
     """
-    types = _all_types(camera, declarations)
+    types = all_types(camera, declarations)
     result = Delivery()
     files = _files(paths, allowed, result)
     rules = Rules(camera, declarations, types)
@@ -149,7 +149,14 @@ def read_delivery(
     return result
 
 
-def _all_types(camera: Camera, declarations: Sequence[Declaration]) -> dict[str, Calibration]:
+def all_types(camera: Camera, declarations: Sequence[Declaration]) -> dict[str, Calibration]:
+    """Dataset types by name: the camera's, and those that declarations add.
+
+    Raises
+    ------
+    UsageError
+        One is declared in two ways.
+    """
     types = {c.dataset_type: c for c in camera.calibrations}
     for declaration in declarations:
         for new in declaration.types:
@@ -169,9 +176,7 @@ def _nature(c: Calibration) -> str:
 
 def _files(paths: Sequence[str | os.PathLike[str]], allowed: Sequence[str], result: Delivery) -> list[_File]:
     """All files below the paths, each once, by path."""
-    roots = list(
-        dict.fromkeys(os.path.abspath(os.fsdecode(p)) if "\0" not in os.fsdecode(p) else "\0" for p in paths)
-    )
+    roots = list(dict.fromkeys(os.path.abspath(os.fsdecode(path)) for path in paths))
     files: dict[str, _File] = {}
     problems: dict[str, str] = {}
     directories = [root for root in roots if os.path.isdir(root)]

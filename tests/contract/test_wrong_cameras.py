@@ -58,6 +58,11 @@ BY_FILTER = replace(BIAS.lookup, columns=("ccd", "filter", "taiObs"))
 SOON = replace(HSC.raw.time, kind="mjd", scale="ut1", rollover_s=86400)
 
 WRONG = {
+    "delivery": (
+        type("Delivery", (Wrong,), {"deliveries": ("none.yaml",), "__module__": __name__}),
+        "deliveries",
+        "deliveries: .*none.yaml: cannot be read",
+    ),
     "name": (type("Loud", (Wrong,), {"name": "HSC 2"}), "names_and_translator", "name 'HSC 2'"),
     "no mapper": (type("NoMapper", (Wrong,), {"mappers": ()}), "names_and_translator", "at least one"),
     "mapper": (type("Mapper", (Wrong,), {"mappers": ("HscMapper",)}), "names_and_translator", "'HscMapper'"),
@@ -320,7 +325,7 @@ class TestWrong(CameraContract):
 def test_the_suite_runs_under_pytest_and_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_wrong=SUITE)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
-    result.assert_outcomes(passed=17, failed=2, skipped=1)
+    result.assert_outcomes(passed=18, failed=2, skipped=1)
     result.stdout.fnmatch_lines_random(
         ["FAILED *::TestWrong::test_lookups - *", "FAILED *::TestWrong::test_lookup_is_that_of_the_sql - *"]
     )

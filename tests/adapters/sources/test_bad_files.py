@@ -64,9 +64,10 @@ def test_links(tmp_path):
 def test_no_regular_files(tmp_path):
     fits.write(tmp_path / "a.fits", bias(1))
     os.mkfifo(tmp_path / "fifo.fits")
-    found = read(tmp_path, tmp_path / "fifo.fits", "/dev/null", tmp_path / "none.fits")
+    found = read(tmp_path, tmp_path / "fifo.fits", "/dev/null", tmp_path / "none.fits", "a\0b")
     assert detectors(found) == [1]
     assert {r.path: r.reason for r in found.rejects} == {
+        os.path.abspath("a\0b"): "does not exist; check the path",
         str(tmp_path / "fifo.fits"): "is no regular file; check the path",
         "/dev/null": "is no regular file; check the path",
         str(tmp_path / "none.fits"): "does not exist; check the path",

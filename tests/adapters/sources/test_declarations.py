@@ -173,3 +173,12 @@ def test_errors(tmp_path, text, expected):
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'archive.yaml'}: ") and "\n" not in message
     assert expected in message
+
+
+def test_inherited_declarations_stay_where_they_are():
+    class Mine(DECam):
+        name = "mine"
+        instrument = DECam().instrument
+
+    assert Mine().delivery_files == DECam().delivery_files
+    assert all(path.is_file() for path in Mine().delivery_files)
