@@ -20,10 +20,13 @@ class Contents:
         Number of the HDU of every detector.
     others
         Extensions that hold none.
+    repeated
+        Extensions of a detector that an earlier one holds.
     """
 
     hdus: Mapping[int, int]
     others: int
+    repeated: int = 0
 
 
 def read_contents(path: str, rule: Extensions) -> Contents:
@@ -60,15 +63,17 @@ def find_detectors(headers: Sequence[Mapping[str, str]], rule: Extensions) -> Co
         How an extension says which detector it holds.
     """
     hdus: dict[int, int] = {}
-    others = 0
+    others = repeated = 0
     # The primary holds no detector in a multi-extension file.
     for number, cards in enumerate(headers[1:], start=1):
         detector = _detector(number, cards, rule)
         if detector is None:
             others += 1
+        elif detector in hdus:
+            repeated += 1
         else:
-            hdus.setdefault(detector, number)
-    return Contents(hdus, others)
+            hdus[detector] = number
+    return Contents(hdus, others, repeated)
 
 
 def _detector(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:

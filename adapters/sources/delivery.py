@@ -303,8 +303,10 @@ class _FileReader:
         known = {d.id for d in self.camera.instrument.detectors}
         hdus = {d: hdu for d, hdu in sorted(contents.hdus.items()) if d in known}
         if strangers := contents.others + len(contents.hdus) - len(hdus):
-            what = "1 extension" if strangers == 1 else f"{strangers} extensions"
-            outcome.skip(f"{what} of no detector of {self.camera.instrument.name}")
+            outcome.skip(f"{_count(strangers, 'extension')} of no detector of {self.camera.instrument.name}")
+        if contents.repeated:
+            number = _count(contents.repeated, "extension")
+            outcome.skip(f"{number} with the number of an earlier one, which is taken")
         if identity.detector is not None:
             hdus = {d: hdu for d, hdu in hdus.items() if d == identity.detector}
         if not hdus:
@@ -314,8 +316,7 @@ class _FileReader:
             )
         unwanted = [d for d in hdus if not self.wants_detector(d)]
         if unwanted:
-            what = "1 detector" if len(unwanted) == 1 else f"{len(unwanted)} detectors"
-            outcome.skip(f"{what} left out by --detectors")
+            outcome.skip(f"{_count(len(unwanted), 'detector')} left out by --detectors")
         wanted = {d: hdu for d, hdu in hdus.items() if d not in unwanted}
         if rule.by_number and not self.split:
             wrong = {d: hdu for d, hdu in wanted.items() if d != hdu}
@@ -325,6 +326,13 @@ class _FileReader:
         return list(wanted.items())
 
     def _texts(self, cards: FileCards, hdu: int | None) -> dict[str, str]:
-        own = cards.hdus[hdu] if hdu is not None else {}
-        texts = {card: own.get(card) or cards.get(card) for card in self.asked}
+        if hdu is None:
+            texts = {card: cards.get(card) for card in self.asked}
+        else:
+            # Never those of another detector's extension.
+            texts = {card: cards.hdus[hdu].get(card) or cards.hdus[0].get(card, "") for card in self.asked}
         return {card: text for card, text in texts.items() if text}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -261,6 +261,8 @@ def _type(node: _Node) -> Calibration:
     for name in dimensions:
         if name not in DIMENSIONS:
             node.fail("dimensions", f"{' and '.join(DIMENSIONS)}, either or both", repr(name))
+    if "extensions" in node.data and "detector" not in dimensions:
+        node.fail("extensions", "the dimension detector beside it", repr(dimensions), "add it to dimensions")
     return Calibration(
         required["dataset_type"],
         # No Gen2 registry lists them, so none can be asked.

@@ -199,6 +199,14 @@ def test_oddities_that_are_no_faults(tmp_path):
     assert [s.reason for s in found.skips] == ["3 extensions of no detector of DECam"]
 
 
+def test_a_detector_in_two_extensions(tmp_path):
+    write(tmp_path / "zci.fits", primary("zci", "2015-02-16") + extensions((1, 2, 2, 1)))
+    found = read(tmp_path)
+    assert {k.data_id.detector: m.hdu for k, m in found.masters.items()} == {1: 1, 2: 2}
+    reason = "2 extensions with the number of an earlier one, which is taken"
+    assert ([s.reason for s in found.skips], found.rejects) == ([reason], [])
+
+
 def test_copies_are_skipped_and_contradictions_rejected(tmp_path):
     made = make_cp_delivery(tmp_path, CpSpec((), (), CCDS, odd=("copy", "same-night")))
     found = read(tmp_path)
@@ -249,11 +257,13 @@ def test_choices(tmp_path):
 def test_header_cards(tmp_path):
     own = extension(1).replace(fits.card("GAINA", 4.0), fits.card("VALIDTO", "2015-03-01"))
     cards = {"VALIDTO": "2015-04-01", "VALIDFRO": "2015-02-16"}
-    write(tmp_path / "zci.fits", primary("zci", "2015-02-16", **cards) + own + extension(2))
-    found = read(tmp_path, cards=("validto", "VALIDFRO", "GAINA"))
+    bare = extension(3).replace(fits.card("GAINA", 4.0), fits.card("GAINX", 4.0))
+    write(tmp_path / "zci.fits", primary("zci", "2015-02-16", **cards) + own + extension(2) + bare)
+    found = read(tmp_path, cards=("validto", "VALIDFRO", "GAINA", "DETPOS"))
     assert {k.data_id.detector: texts for k, texts in found.cards.items()} == {
-        1: {"VALIDTO": "2015-03-01", "VALIDFRO": "2015-02-16"},
-        2: {"VALIDTO": "2015-04-01", "VALIDFRO": "2015-02-16", "GAINA": "4.0"},
+        1: {"VALIDTO": "2015-03-01", "VALIDFRO": "2015-02-16", "DETPOS": "S29"},
+        2: {"VALIDTO": "2015-04-01", "VALIDFRO": "2015-02-16", "DETPOS": "S30", "GAINA": "4.0"},
+        3: {"VALIDTO": "2015-04-01", "VALIDFRO": "2015-02-16", "DETPOS": "S31"},
     }
 
 

@@ -163,6 +163,10 @@ RULE = "rules: [{{glob: '*', dataset_type: bias, calib_date: {{header: DATE}}, {
             GOOD.replace("opticalModel\n  storage", "mosaicFlat\n  storage"),
             "types: expected each dataset type once",
         ),
+        (
+            GOOD.replace("[physical_filter, detector]", "physical_filter"),
+            "types[0].extensions: expected the dimension detector beside it, found ('physical_filter',)",
+        ),
         ("rules: !!python/object:os.system {}", "rules: expected a list"),
         ("rules: [", "is not valid YAML"),
     ],
