@@ -32,6 +32,10 @@ WRITE_CURATED = (
 )
 
 
+CALIB_ID = str(Path(__file__).with_name("sources") / "calib_id.yaml")
+"""Declares the masters of the stack's Gen2 tasks, for `Camera.deliveries`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeColumn:
     """How a registry writes the time by which calibrations are looked up.
@@ -107,6 +111,8 @@ class Extensions:
         ones), `None` for no limit.
     compressed
         Card that counts instead where ``EXTNAME`` is ``COMPRESSED_IMAGE``.
+    by_number
+        Whether the stack's formatter opens the HDU of the detector's number.
     """
 
     card: str = ""
@@ -114,6 +120,7 @@ class Extensions:
     offset: int = 0
     highest: int | None = None
     compressed: str = ""
+    by_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +294,12 @@ class HandOffRule:
     pattern: str = ""
 
 
+def _directory(owner: type) -> Path:
+    file = sys.modules[owner.__module__].__file__
+    assert file is not None
+    return Path(file).parent
+
+
 class Camera:
     """Base class of all camera declarations.
 
@@ -321,12 +334,19 @@ class Camera:
     calibrations: ClassVar[tuple[Calibration, ...]]
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
 
+    deliveries: ClassVar[tuple[str, ...]] = ()
+    """YAML files beside the class that declare masters made elsewhere (`adapters.sources.declaration`)."""
+
     @cached_property
     def instrument(self) -> Instrument:
         """Gen3 instrument, detectors and filters."""
-        module = sys.modules[type(self).__module__]
-        assert module.__file__ is not None
-        return load_instrument(Path(module.__file__).with_name(self.instrument_file))
+        return load_instrument(_directory(type(self)) / self.instrument_file)
+
+    @property
+    def delivery_files(self) -> tuple[Path, ...]:
+        """The files of `deliveries`, which are beside the class that names them."""
+        owner = next(c for c in type(self).__mro__ if "deliveries" in vars(c))
+        return tuple(_directory(owner) / name for name in self.deliveries)
 
     def redeclared(self, **changes: Any) -> Self:
         """A copy that declares some things otherwise, as a recipe may ask for.

@@ -1,28 +1,15 @@
-"""Which detectors a multi-extension FITS file holds, from its headers alone.
-
-Only the few cards that say so are looked at, block by block, and data are
-skipped: a file of seventy extensions takes milliseconds.
-"""
+"""Which detectors a multi-extension FITS file holds, from its headers alone."""
 
 from __future__ import annotations
 
-import gzip
-import os
 import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, cast
 
 from astropy.io.fits import Header
 
 from .camera import Extensions
-from .fits_header import BLOCK, CARD, DATA_LIMIT, HEADER_LIMIT, HeaderError
-
-MOST_HDUS = 10_000
-"""More are a damaged or hostile file."""
-
-_STRUCTURE = re.compile(rb"(?:BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *$")
+from .fits_cards import read_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +22,13 @@ class Contents:
         Number of the HDU of every detector.
     others
         Extensions that hold none.
+    repeated
+        Extensions of a detector that an earlier one holds.
     """
 
     hdus: Mapping[int, int]
     others: int
+    repeated: int = 0
 
 
 def read_contents(path: str, rule: Extensions) -> Contents:
@@ -56,18 +46,36 @@ def read_contents(path: str, rule: Extensions) -> Contents:
     HeaderError
         The file is no FITS file, or is cut off within a header.
     """
-    wanted = _cards_of(rule)
+    return find_detectors(read_cards(path, cards_of(rule)).hdus, rule)
+
+
+def cards_of(rule: Extensions) -> set[str]:
+    """Cards that tell detectors apart."""
+    return {name for name in (rule.card, rule.compressed, "EXTNAME") if name}
+
+
+def find_detectors(headers: Sequence[Mapping[str, str]], rule: Extensions) -> Contents:
+    """Find the detectors in a file whose cards have been read.
+
+    Parameters
+    ----------
+    headers
+        Cards of every HDU, the primary first.
+    rule
+        How an extension says which detector it holds.
+    """
     hdus: dict[int, int] = {}
-    others = 0
-    for number, cards in enumerate(_headers(path, wanted)):
-        if number == 0:
-            continue  # the primary holds no detector in a multi-extension file
+    others = repeated = 0
+    # The primary holds no detector in a multi-extension file.
+    for number, cards in enumerate(headers[1:], start=1):
         detector = detector_of(number, cards, rule)
         if detector is None:
             others += 1
+        elif detector in hdus:
+            repeated += 1
         else:
-            hdus.setdefault(detector, number)
-    return Contents(hdus, others)
+            hdus[detector] = number
+    return Contents(hdus, others, repeated)
 
 
 def detector_of(number: int, cards: Mapping[str, str], rule: Extensions) -> int | None:
@@ -97,14 +105,10 @@ def detector_headers(extensions: Iterable[Header], rule: Extensions) -> Iterator
     rule
         How an extension says which detector it holds.
     """
-    wanted = _cards_of(rule)
+    wanted = cards_of(rule)
     for number, header in enumerate(extensions, start=1):
         if detector_of(number, {name: _text(header, name) for name in wanted}, rule) is not None:
             yield header
-
-
-def _cards_of(rule: Extensions) -> set[str]:
-    return {name for name in (rule.card, rule.compressed, "EXTNAME") if name}
 
 
 def _text(header: Header, name: str) -> str:
@@ -114,74 +118,12 @@ def _text(header: Header, name: str) -> str:
         return ""
 
 
-def _headers(path: str, wanted: set[str]) -> Iterator[dict[str, str]]:
-    """The wanted cards of every HDU, the first where one is repeated."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise HeaderError("expected a FITS file, found something that is no regular file")
-        with open(path, "rb") as raw:
-            if raw.peek(2)[:2] == b"\x1f\x8b":
-                with gzip.GzipFile(fileobj=raw) as unpacked:
-                    yield from _read_headers(cast(IO[bytes], unpacked), wanted)
-            else:
-                yield from _read_headers(raw, wanted)
-    except (OSError, EOFError) as exc:
-        raise HeaderError(f"expected a readable FITS file, found: {exc}") from exc
-
-
-def _read_headers(stream: IO[bytes], wanted: set[str]) -> Iterator[dict[str, str]]:
-    names = {name.ljust(8).encode() for name in wanted}
-    for number in range(MOST_HDUS):
-        block = stream.read(BLOCK)
-        if number == 0 and not block.startswith(b"SIMPLE  ="):
-            raise HeaderError(f"expected a FITS file (SIMPLE = …), found one that begins with {block[:16]!r}")
-        if not block.startswith((b"SIMPLE  =", b"XTENSION=")):
-            return
-        cards: dict[str, str] = {}
-        shape: dict[str, int] = {}
-        size = 0
-        while not _read_block(block, names, cards, shape):
-            size += len(block)
-            if size > HEADER_LIMIT or len(block) < BLOCK:
-                raise HeaderError(f"expected an END card, found none within {size} bytes of HDU {number}")
-            block = stream.read(BLOCK)
-        yield cards
-        data = _data_size(shape)
-        if not 0 <= data < DATA_LIMIT:
-            raise HeaderError(f"expected the size of HDU {number}, found {data} bytes")
-        stream.seek(-(-data // BLOCK) * BLOCK, os.SEEK_CUR)
-
-
-def _read_block(block: bytes, names: set[bytes], cards: dict[str, str], shape: dict[str, int]) -> bool:
-    """Take the cards of one block; whether it has the END."""
-    for start in range(0, len(block), CARD):
-        name = block[start : start + 8]
-        if name == b"END     ":
-            return True
-        if name in names or _STRUCTURE.match(name):
-            text = block[start + 10 : start + CARD].decode("ascii", "replace")
-            key = name.decode("ascii").strip()
-            if name in names:
-                cards.setdefault(key, _value(text))
-            else:
-                value = _value(text)
-                shape.setdefault(key, int(value) if value.lstrip("-").isdigit() else -1)
-    return False
-
-
-def _value(text: str) -> str:
-    text = text.strip()
-    if text.startswith("'"):
-        return text[1:].partition("'")[0].strip()
-    return text.partition("/")[0].strip()
-
-
-def _data_size(shape: Mapping[str, int]) -> int:
-    """Bytes of data behind a header, without padding (FITS standard, equation 2)."""
-    axes = shape.get("NAXIS", 0)
-    if axes <= 0:
-        return 0
-    elements = 1
-    for axis in range(1, axes + 1):
-        elements *= shape.get(f"NAXIS{axis}", 0)
-    return abs(shape.get("BITPIX", 8)) // 8 * shape.get("GCOUNT", 1) * (shape.get("PCOUNT", 0) + elements)
+def out_of_place(hdus: Mapping[int, int], file: str = "") -> str:
+    """Why detectors in these HDUs cannot be read, where the formatter opens the HDU of the detector's number."""
+    detector, hdu = min(hdus.items())
+    more = f", and {len(hdus) - 1} more are out of place" if len(hdus) > 1 else ""
+    return (
+        f"expected detector {detector} in HDU {detector}, which is what the stack's formatter opens, "
+        f"found it in HDU {hdu}{f' of {file}' if file else ''}{more}; "
+        "convert with --split-masters, or leave the file out with --exclude"
+    )

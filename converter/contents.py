@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.camera import Camera, Extensions
-from adapters.extensions import Contents, read_contents
+from adapters.extensions import Contents, out_of_place, read_contents
 from adapters.fits_header import HeaderError
 
 from .nouns import Master, MasterKey, Provenance, RawFile, Reject, Skip
@@ -80,13 +80,15 @@ def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int]
 
 
 def match_masters(
-    camera: Camera, masters: Mapping[MasterKey, Master], chosen: Collection[int] = ()
+    camera: Camera, masters: Mapping[MasterKey, Master], chosen: Collection[int] = (), split: bool = False
 ) -> Matched:
     """Compare master files with the rows that name their extensions.
 
     Extensions without a row become masters without a claim: they are
     ingested, not certified, and named; those of detectors that are not
-    chosen (empty: all) are left alone.
+    chosen (empty: all) are left alone. Detectors in an HDU where the stack's
+    formatter does not look for them are rejects, unless each becomes a file
+    of its own (``split``).
     """
     rules = {c.dataset_type: c.extensions for c in camera.calibrations}
     result = Matched()
@@ -104,8 +106,16 @@ def match_masters(
         if contents is None:
             continue
         absent: list[tuple[Reject, Master]] = []
+        misplaced = _misplaced(contents, known) if rule.by_number and not split else {}
+        result.rejects += [
+            # What Gen2 opened, too, is the HDU of the detector's number.
+            Reject(path, out_of_place({detector: hdu}, path), f"{path}[{detector}]")
+            for detector, hdu in misplaced.items()
+        ]
         for master in group:
             detector = master.key.data_id.detector
+            if detector in misplaced:
+                continue
             if detector is not None and detector in contents.hdus:
                 # What the header says counts, also where the row counts HDUs in another order.
                 result.masters[master.key] = replace(master, hdu=contents.hdus[detector])
@@ -120,7 +130,7 @@ def match_masters(
             absent.append((reject, master))
         result.rejects += [reject for reject, _ in absent]
         result.folded |= _fold(absent, path, len(contents.hdus))
-        _add_unnamed(group, contents, known, result)
+        _add_unnamed(group, contents, known - set(misplaced), result)
     return result
 
 
@@ -152,6 +162,11 @@ def _fold(absent: Sequence[tuple[Reject, Master]], path: str, there: int) -> dic
             )
             folded |= dict.fromkeys((text for text, _, _ in rows), line)
     return folded
+
+
+def _misplaced(contents: Contents, known: Collection[int]) -> dict[int, int]:
+    """Detectors that are not in the HDU of their number, each with its HDU."""
+    return {d: hdu for d, hdu in sorted(contents.hdus.items()) if d in known and d != hdu}
 
 
 def _add_unnamed(group: list[Master], contents: Contents, known: set[int], result: Matched) -> None:

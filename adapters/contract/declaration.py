@@ -20,6 +20,9 @@ from ..camera import Calibration, Camera, TimeColumn
 from ..gen2.templates import Template
 from ..instrument import DetectorSerial
 from ..registry import detect_camera, list_cameras
+from ..sources.declaration import Declaration
+from ..sources.delivery import all_types
+from ..sources.loading import load_declaration
 from ..translation import load_translator
 
 UNIVERSE = 8
@@ -241,6 +244,20 @@ def lookups(camera: Camera, never_found: Collection[str] = ()) -> Iterator[str]:
                 f"{name}: the lookup matches {raw.filter}, but the dimensions lack physical_filter: "
                 "Gen3 could not tell the masters of two filters apart"
             )
+
+
+def deliveries(camera: Camera) -> Iterator[str]:
+    """Declarations of masters made elsewhere: can they be read, and be used together?"""
+    found: list[Declaration] = []
+    for path in camera.delivery_files:
+        try:
+            found.append(load_declaration(path))
+        except Gen2to3Error as exc:
+            yield f"deliveries: {exc}"
+    try:
+        all_types(camera, found)
+    except UsageError as exc:
+        yield f"deliveries: {exc}"
 
 
 def hand_offs(camera: Camera) -> Iterator[str]:

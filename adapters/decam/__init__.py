@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..camera import (
+    CALIB_ID,
     EXPOSURE,
     GENERIC,
     WRITE_CAMERA,
@@ -33,6 +36,8 @@ WITHOUT_DATE = Lookup(
 BY_FILTER = ("detector", "physical_filter")
 # Numbers from 63 on are guide and focus chips.
 CCDS = Extensions("CCDNUM", highest=62)
+# The stack's formatter for the Community Pipeline opens the HDU of the CCD's number.
+CP_CCDS = replace(CCDS, by_number=True)
 CP_CALIB = "lsst.obs.decam.rawFormatter.DarkEnergyCameraCPCalibFormatter"
 
 
@@ -76,7 +81,7 @@ class DECam(Camera):
             lookup=BY_DATE,
             formatter=CP_CALIB,
             detector="ccdnum",
-            extensions=CCDS,
+            extensions=CP_CCDS,
         ),
         Calibration(
             "dark",
@@ -101,7 +106,7 @@ class DECam(Camera):
             dimensions=BY_FILTER,
             formatter=CP_CALIB,
             detector="ccdnum",
-            extensions=CCDS,
+            extensions=CP_CCDS,
         ),
         Calibration(
             "fringe",
@@ -149,6 +154,8 @@ class DECam(Camera):
             detector="ccdnum",
         ),
     )
+
+    deliveries = ("community_pipeline.yaml", CALIB_ID)
 
     hand_offs = (
         HandOffRule("camera", WRITE_CAMERA),

@@ -143,6 +143,17 @@ def sniff(path: str | os.PathLike[str]) -> FileState:
         return FileState.MISSING
     except (OSError, ValueError):  # ValueError: NUL in the name
         return FileState.UNREADABLE
+    return state_of(head)
+
+
+def state_of(head: bytes) -> FileState:
+    """Tell what a file is that begins with these bytes.
+
+    Parameters
+    ----------
+    head
+        The first 130 bytes or more; of a gzipped file a kilobyte.
+    """
     if not head:
         return FileState.EMPTY
     if head.startswith(_FITS_MAGIC):

@@ -45,6 +45,7 @@ class Gen2Loader(yaml.SafeLoader):
     def __init__(self, data: bytes, source: str) -> None:
         super().__init__(data)
         self.source = source
+        self.unique = False
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -83,6 +84,30 @@ class Gen2Loader(yaml.SafeLoader):
             # Before construction, because merge keys are expanded in it.
             self._measure(node, {}, set(), 1)
         return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Construct a mapping, refusing a repeated key where keys have to be unique.
+
+        Parameters
+        ----------
+        node, deep
+            As PyYAML passes them.
+
+        Returns
+        -------
+        mapping
+            What PyYAML constructed.
+        """
+        if self.unique:
+            seen: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen:
+                    raise Gen2to3Error(
+                        f"{self.source}: line {key.start_mark.line + 1}: expected each key once, found "
+                        f"{printable(key.value)} again; leave one of them out"
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
     def _too_deep(self) -> Gen2to3Error:
         return Gen2to3Error(f"{self.source}: nodes are nested deeper than {MAX_DEPTH}; the file is refused")
@@ -174,7 +199,7 @@ Gen2Loader.add_multi_constructor(_CORE + "python/object/apply:", _python_apply)
 Gen2Loader.add_constructor(None, _refuse)
 
 
-def load_yaml(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Any:
+def load_yaml(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES, unique: bool = False) -> Any:
     """Read a YAML file of a Gen2 repository as plain data.
 
     Parameters
@@ -183,6 +208,9 @@ def load_yaml(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Any:
         File to read.
     max_bytes
         Largest size accepted.
+    unique
+        Whether a key that a mapping has twice is an error; else the last one
+        counts, as for Gen2.
 
     Returns
     -------
@@ -211,6 +239,7 @@ def load_yaml(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Any:
         raise Gen2to3Error(f"{source}: is a Git LFS pointer: run `git lfs pull` in the source repository")
     try:
         loader = Gen2Loader(data, source)
+        loader.unique = unique
         try:
             return loader.get_single_data()
         finally:

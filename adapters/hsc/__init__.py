@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..camera import (
+    CALIB_ID,
     GENERIC,
     WRITE_CAMERA,
     WRITE_CURATED,
@@ -96,6 +97,8 @@ class HSC(Camera):
             detector="ccd",
         ),
     )
+
+    deliveries = (CALIB_ID,)
 
     hand_offs = (
         HandOffRule("camera", WRITE_CAMERA),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ..camera import (
+    CALIB_ID,
     GENERIC,
     WRITE_CAMERA,
     WRITE_CURATED,
@@ -103,6 +104,7 @@ class LsstCamera(Camera):
         LINEARIZER,
         QE_CURVE,
     )
+    deliveries: ClassVar[tuple[str, ...]] = (CALIB_ID,)
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = (HandOffRule("camera", WRITE_CAMERA),)
 
 

@@ -206,7 +206,7 @@ def _plan_masters(
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     plan.skips = [skip for skip in plan.skips if skip.path not in bad]
     good = {key: m for key, m in gathered.masters.items() if m.path not in bad}
-    matched = match_masters(camera, good, recipe.detectors)
+    matched = match_masters(camera, good, recipe.detectors, split=recipe.split_masters)
     plan.rejects += matched.rejects
     plan.folded |= matched.folded
     plan.skips += matched.skips

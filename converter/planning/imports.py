@@ -93,7 +93,9 @@ def _check_places(recipe: ImportRecipe, target: str) -> None:
     root = local_path(target)
     for source in map(Path, recipe.sources):
         if not source.exists():
-            raise UsageError(f"{source}: there is no such file or directory; name files or directories with masters")
+            raise UsageError(
+                f"{source}: there is no such file or directory; name files or directories with masters"
+            )
         if root is not None and source.is_dir() and root.resolve().is_relative_to(source.resolve()):
             raise UsageError(f"{target} is inside the source {source}; give a directory outside of it")
 
@@ -102,7 +104,11 @@ def _camera(recipe: ImportRecipe, target: str, butler: Butler | None) -> Camera:
     """The camera asked for, or that of the repository's one instrument."""
     if recipe.camera:
         return get_camera(recipe.camera)
-    found = [] if butler is None else [r.name for r in butler.query_dimension_records("instrument", explain=False)]
+    found = (
+        []
+        if butler is None
+        else [r.name for r in butler.query_dimension_records("instrument", explain=False)]
+    )
     if len(found) == 1:
         return get_camera(found[0])
     what = f"has {len(found)} instruments" if butler is not None else "does not exist yet"
@@ -176,7 +182,9 @@ def _plan_masters(
     if isinstance(source, FromCards):
         source = dataclasses.replace(source, cards=delivery.cards)
     if source is None:
-        validity = Validity(skips=[Skip(path, NO_VALIDITY) for path in sorted({m.path for m in masters.values()})])
+        validity = Validity(
+            skips=[Skip(path, NO_VALIDITY) for path in sorted({m.path for m in masters.values()})]
+        )
     else:
         exposures = exposures_by_filter(state.exposures.values())
         validity = plan_external(camera, masters, source, recipe.overlaps, exposures)

@@ -61,6 +61,11 @@ BY_FILTER = replace(BIAS.lookup, columns=("ccd", "filter", "taiObs"))
 SOON = replace(HSC.raw.time, kind="mjd", scale="ut1", rollover_s=86400)
 
 WRONG = {
+    "delivery": (
+        type("Delivery", (Wrong,), {"deliveries": ("none.yaml",), "__module__": __name__}),
+        "deliveries",
+        "deliveries: .*none.yaml: cannot be read",
+    ),
     "name": (type("Loud", (Wrong,), {"name": "HSC 2"}), "names_and_translator", "name 'HSC 2'"),
     "no mapper": (type("NoMapper", (Wrong,), {"mappers": ()}), "names_and_translator", "at least one"),
     "mapper": (type("Mapper", (Wrong,), {"mappers": ("HscMapper",)}), "names_and_translator", "'HscMapper'"),

@@ -10,9 +10,9 @@ from fixtures.demo import make_demo
 from . import markdown
 
 PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (markdown.ROOT / "docs").glob("*.md")))
-# This page has a repository of its own.
-OWN_TEST = "docs/adding-a-camera.md"
-SECTIONS = [(page, name) for page in PAGES if page != OWN_TEST for name in markdown.sections(page)]
+# These pages have files of their own.
+OWN_TESTS = ("docs/adding-a-camera.md", "docs/importing-masters.md")
+SECTIONS = [(page, name) for page in PAGES if page not in OWN_TESTS for name in markdown.sections(page)]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Sources besides Gen2 registries: masters, and what is said of their validity."""
