@@ -27,7 +27,8 @@ from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .instrument import plan_instrument
 from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .validity import Validity, exposure_times, plan_validity
+from .settling import Validity
+from .validity import exposure_times, plan_validity
 
 
 def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
