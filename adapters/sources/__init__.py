@@ -1,0 +1,1 @@
+"""Sources other than a Gen2 repository."""
