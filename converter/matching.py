@@ -123,15 +123,18 @@ class ForeignIndex:
             `None` if there is none; a text where several of ours could be
             meant.
         """
+        same_date = self._by_base.get(key._replace(stamp=_NUMBER.sub("", key.stamp)), [])
+        same_file = self._by_file.get((key.dataset_type, key.data_id, file), []) if file else []
+        if len(same_date) > 1:
+            # Numbers count the files of one place, so the file's name says more.
+            same_file = [k for k in same_file if k in same_date]
+            if len(same_file) == 1:
+                return same_file[0]
         if key in self._masters:
             return key
-        # A RUN without a number elsewhere may have one here, where several files share a date.
-        numbered = self._by_base.get(key, [])
+        numbered = [] if _NUMBER.search(key.stamp) else same_date
         if len(numbered) == 1:
             return numbered[0]
-        same_file = self._by_file.get((key.dataset_type, key.data_id, file), []) if file else []
-        if numbered:
-            same_file = [k for k in same_file if k in numbered]
         if len(same_file) == 1:
             return same_file[0]
         several = same_file or numbered

@@ -104,8 +104,8 @@ def _check_ecsv(text: str, name: str) -> str:
     return " "
 
 
-def _records(text: str, name: str, comma: str) -> Iterator[tuple[int, list[str]]]:
-    """Records with the line on which each begins; comments and blank lines left out."""
+def _records(text: str, comma: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Records with the line on which each begins, or why there is none; comments and blank lines left out."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, skipinitialspace=True, strict=True)
     end = 0
     while True:
@@ -115,7 +115,11 @@ def _records(text: str, name: str, comma: str) -> Iterator[tuple[int, list[str]]
         except StopIteration:
             return
         except csv.Error as exc:
-            raise Gen2to3Error(f"{name} line {begin}: is not valid CSV: {exc}") from exc
+            # The reader begins anew on the line after.
+            end = max(reader.line_num, begin)
+            reach = f", up to line {end}" if end > begin else ""
+            yield begin, f"is not valid CSV{reach}: {exc}; check the quotes"
+            continue
         end = reader.line_num
         if record and not record[0].lstrip().startswith("#") and any(cell.strip() for cell in record):
             yield begin, [cell.strip() for cell in record]
@@ -123,8 +127,12 @@ def _records(text: str, name: str, comma: str) -> Iterator[tuple[int, list[str]]
 
 def _read_csv(text: str, name: str, comma: str, columns: Collection[str], result: TableRows) -> None:
     heading: list[str] | None = None
-    for line, record in _records(text, name, comma):
-        if heading is None:
+    for line, record in _records(text, comma):
+        if isinstance(record, str):
+            if heading is None:
+                raise Gen2to3Error(f"{name} line {line}: {record}")
+            result.rejects.append(Reject(f"{name} line {line}", record))
+        elif heading is None:
             heading = record
             if problem := _wrong_heading(heading, columns):
                 result.rejects.append(

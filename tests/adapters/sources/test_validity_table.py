@@ -109,6 +109,14 @@ def test_lines_that_spreadsheets_leave_are_no_lines(tmp_path: Path) -> None:
     assert ([s.provenance.row for s in result.statements], result.rejects) == ([3], [])
 
 
+def test_wrong_quotes_are_the_fault_of_their_lines(tmp_path: Path) -> None:
+    text = 'dataset_type,file\nbias,"a"b\nbias,c\nbias,"d\nbias,e\n'
+    result = read(tmp_path, text)
+    assert [s.selector.file for s in result.statements] == [("c",)]
+    assert [r.item.rpartition(" ")[2] for r in result.rejects] == ["2", "4"]
+    assert "up to line 5" in result.rejects[1].reason
+
+
 def test_lines_are_counted_through_quoted_line_ends(tmp_path: Path) -> None:
     text = 'dataset_type,file,begin\nbias,"a\nb",2014-10-01\nbias,x,soon\n'
     assert [r.item.rpartition(" ")[2] for r in read(tmp_path, text).rejects] == ["4"]
@@ -134,7 +142,7 @@ def test_a_wrong_heading_leaves_no_line_to_be_trusted(tmp_path: Path, column: st
         (b"", ".yaml", "is empty"),
         (b"[]", ".yaml", "is empty"),
         (b"dataset_type,file\nbias,\xff\n", ".csv", "line 2: byte 0xff is not UTF-8"),
-        (b'dataset_type\n"bias', ".csv", "line 2: is not valid CSV"),
+        (b'"dataset_type\nbias', ".csv", "line 1: is not valid CSV, up to line 2"),
         (b"version https://git-lfs.github.com/spec/v1\n", ".csv", "Git LFS pointer"),
         (b"dataset_type: bias\n", ".yaml", "a list of mappings was expected"),
         (b"- a: [1\n- b", ".yaml", "is not valid YAML"),

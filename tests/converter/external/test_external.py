@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -375,6 +376,25 @@ def test_a_foreign_run_that_may_mean_several_is_a_reject(tmp_path: Path) -> None
     result = plan_external(DECam(), ours, FromGen3(str(path), exported=True))
     assert not result.spans
     assert "may mean any of our masters 20150216T000000Z.1, 20150216T000000Z.2" in result.rejects[0].reason
+
+
+def test_the_name_of_the_file_says_more_than_the_number(tmp_path: Path) -> None:
+    ours = masters_of(("2015-02-16",), (1,), {"cpFlat": G})
+    (first,) = ours
+    second = first._replace(stamp=first.stamp + ".1")
+    ours[second] = replace(ours[first], key=second, path="/delivery/b.fits")
+    ours[first] = replace(ours[first], path="/delivery/a.fits")
+    records = [
+        ("A", "x/20150216T000000Z", G, "b.fits", "2015-01-01..2015-01-02"),
+        ("A", "x/20150216T000000Z.1", G, "a.fits", "2015-01-02..2015-01-03"),
+        ("A", "x/20150216T000000Z.1", G, "c.fits", "2015-01-03..2015-01-04"),
+    ]
+    path = export(tmp_path / "export.yaml", records)
+    result = plan_external(DECam(), ours, FromGen3(str(path), exported=True))
+    assert result.spans == {
+        second: [tai_span("2015-01-01", "2015-01-02"), tai_span("2015-01-03", "2015-01-04")],
+        first: [tai_span("2015-01-02", "2015-01-03")],
+    }
 
 
 # A Gen2 registry elsewhere.
