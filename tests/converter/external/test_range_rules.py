@@ -6,7 +6,7 @@ import datetime
 
 import erfa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.range_rules import Dated, DateRule, dated, nearest_noon, spans_by_date
@@ -49,6 +49,7 @@ def valid_at(spans: dict[Dated, Span], instant: int) -> list[Dated]:
     return [d for d, span in spans.items() if not span.is_empty and span.overlaps(one)]
 
 
+@settings(deadline=None)
 @given(dates, noons, st.sampled_from((0, 43_200, 70_200)), st.lists(moments, min_size=1, max_size=20))
 def test_rules_give_what_a_search_gives(
     masters: list[tuple[datetime.datetime, bool]],
@@ -83,6 +84,7 @@ def test_rules_give_what_a_search_gives(
         assert valid_at(spans[DateRule.MIDPOINT], night) == [owner]
 
 
+@settings(deadline=None)
 @given(dates, st.integers(0, 40))
 def test_around_is_whole_days(masters: list[tuple[datetime.datetime, bool]], days: int) -> None:
     for when, is_date in masters:
@@ -92,6 +94,7 @@ def test_around_is_whole_days(masters: list[tuple[datetime.datetime, bool]], day
         assert span == Span(tai(midnight(when) - by), tai(midnight(when) + by + datetime.timedelta(days=1)))
 
 
+@settings(deadline=None)
 @given(moments, noons)
 def test_nearest_noon(when: datetime.datetime, noon_s: int) -> None:
     day = midnight(when)
