@@ -12,8 +12,8 @@ from pathlib import Path
 from .ledger import FILE_NAME, Item, Ledger
 from .nouns import StoppedError, UsageError
 from .operations import Ingest, Operation
-from .planning.conversion import dataset_name
 from .planning.datasets import BATCH
+from .planning.items import dataset_name
 from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .target import local_path

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from .nouns import MasterKey
+from .range_rules import Dated, DateRule, boundaries
 from .timespans import DAY, MAX_NS, MIN_NS, SECOND, Span
 
 
@@ -202,13 +203,11 @@ def rebuild(claims: Sequence[Claimed], rule: RangeRule, noon_s: int, calib_time_
     for claim in sorted(claims, key=lambda c: (c.calib_ns, _begin(c.span))):
         last[claim.calib_ns] = claim
     ordered = list(last.values())
+    # With equal times of day the middle does not depend on which time that is, but the end of the day does.
+    dates = [Dated(c.calib_ns + calib_time_s * SECOND, c.calib_ns) for c in ordered]
+    first, *edges = boundaries(DateRule(rule.value), dates, noon_s)
     if rule is RangeRule.NEAREST:
-        # With equal times of day the middle does not depend on which time that is, but the end of the day does.
-        edges = [(a.calib_ns + b.calib_ns) // 2 + calib_time_s * SECOND for a, b in pairwise(ordered)]
         first = min(_begin(c.span) for c in claims)
-    else:
-        edges = [c.calib_ns + noon_s * SECOND for c in ordered[1:]]
-        first = ordered[0].calib_ns + noon_s * SECOND
     end = max(_end(c.span) for c in claims)
     bounds = [first, *edges, end]
     made = [

@@ -8,10 +8,10 @@ TAI already. Pure; sources of statements are in `adapters.sources`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from .nouns import Master, Provenance
+from .nouns import DataId, Master, Provenance, Reject, Skip
 from .timespans import Span
 
 
@@ -85,3 +85,50 @@ class Statement:
     selector: Selector
     span: Span
     provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRange:
+    """One dataset of another Gen3 repository is certified for this span.
+
+    Parameters
+    ----------
+    dataset_type
+        Its name there.
+    data_id
+        Detector and filter, as they are called there.
+    run
+        Its RUN there.
+    file
+        Base name of its file, ``""`` if unknown.
+    span
+        Half-open, TAI nanoseconds.
+    """
+
+    dataset_type: str
+    data_id: DataId
+    run: str
+    file: str
+    span: Span
+
+    @property
+    def stamp(self) -> str:
+        """Last part of the RUN's name."""
+        return self.run.rpartition("/")[2]
+
+
+@dataclass
+class ForeignRanges:
+    """What another Gen3 repository says.
+
+    Parameters
+    ----------
+    by_collection
+        Ranges of each CALIBRATION collection, in the order of a search.
+    rejects, skips
+        What cannot be read, and what is of no concern.
+    """
+
+    by_collection: dict[str, list[ForeignRange]] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)

@@ -220,7 +220,7 @@ def read_target(
     datasets: dict[tuple[str, str], set[DataId]] = {}
     associations: dict[tuple[str, str], list[Association]] = {}
     for dataset_type in types if instruments else ():
-        if not _is_readable(dataset_type):
+        if not is_readable(dataset_type):
             continue
         _read_datasets(butler, instrument, dataset_type, names[CollectionType.RUN], datasets)
         if dataset_type.isCalibration():
@@ -265,7 +265,7 @@ def _days(butler: Butler, instrument: str) -> dict[int, tuple[int, int] | None]:
     }
 
 
-def _is_readable(dataset_type: DatasetType) -> bool:
+def is_readable(dataset_type: DatasetType) -> bool:
     """Whether a `DataId` can hold its data IDs; a foreign type of this name need not fit."""
     return set(dataset_type.dimensions.required) - {"instrument"} <= set(DataId._fields) and (
         "instrument" in dataset_type.dimensions

@@ -158,6 +158,76 @@ def to_tai(time: ParsedTime, scale: Scale, rollover_s: int = 0) -> int:
     return ns
 
 
+_ZONED = re.compile(r"(?P<time>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d[:.\d]*) ?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)")
+
+
+def explicit_instant(text: str, scale: Scale | None) -> int:
+    """TAI nanoseconds of a time text that means what it says.
+
+    Parameters
+    ----------
+    text
+        ISO date (its 0h) or date and time, which may end with ``Z`` or an
+        offset from UTC.
+    scale
+        Scale that is stated, `None` for none, which means UTC.
+
+    Raises
+    ------
+    ValueError
+        The text is no such time, or has an offset from UTC although the
+        scale is TAI.
+    """
+    text = text.strip()
+    zoned = _ZONED.fullmatch(text)
+    if zoned is None:
+        return to_tai(parse_time(text), scale or "utc")
+    if scale == "tai":
+        raise ValueError(f"{text!r} has an offset from UTC, and the scale is tai")
+    time = parse_time(zoned["time"].replace("t", "T"))
+    zone = zoned["zone"].replace(":", "")
+    if zone in "Zz":
+        return to_tai(time, "utc")
+    minutes = int(zone[1:3]) * 60 + int(zone[3:] or 0)
+    if minutes >= 24 * 60 or int(zone[3:] or 0) > 59:
+        raise ValueError(f"{text!r} is not a time: no offset from UTC is that large")
+    days, ns = divmod(time.ns - (minutes if zone[0] == "+" else -minutes) * 60 * SECOND, DAY)
+    return to_tai(time._replace(day=time.day + days, ns=ns), "utc")
+
+
+def explicit_span(begin: str, end: str, scale: Scale | None) -> Span:
+    """Half-open span of two texts that mean what they say, ``""`` for unbounded.
+
+    Raises
+    ------
+    ValueError
+        A text is no time, or there is no instant between the two that a
+        Butler stores.
+    """
+    span = Span(
+        explicit_instant(begin, scale) if begin else None, explicit_instant(end, scale) if end else None
+    )
+    return checked_span(span, f"{begin or '(open)'} to {end or '(open)'}")
+
+
+def checked_span(span: Span, text: str) -> Span:
+    """The span as a Butler stores it.
+
+    Raises
+    ------
+    ValueError
+        It has no length there; ``text`` is what the message calls it.
+    """
+    if span.begin is not None and span.end is not None:
+        if span.begin > span.end:
+            raise ValueError(f"validity {text} runs backwards")
+        if span.begin == span.end:
+            raise ValueError(f"validity {text} has no length; the end is not part of the range")
+    if not span.overlaps(Span(MIN_NS, MAX_NS)):
+        raise ValueError(f"validity {text} is not within 1970 to 2100, the years that a Butler stores")
+    return span.clipped()
+
+
 def day_timespan(day_obs: int, offset_s: int | None) -> tuple[int, int] | None:
     """Begin and end of an observing day, TAI nanoseconds.
 

@@ -180,7 +180,7 @@ class _TableReader:
             key = self._key(c, row, provenance, found[0])
             if key is not None and self._add_master(c, key, *found, row, provenance):
                 self._note_range(c, key, row)
-                self.result.claims.append(_claim(key, row, provenance))
+                self.result.claims.append(claim_of(key, row, provenance))
         if not converted:
             wanted = [c.dataset_type for c in self.calibrations if self.wants(c.dataset_type)]
             if not wanted or all(self.excludes(e) for e in expected):
@@ -255,7 +255,7 @@ class _TableReader:
             elif key is not None and self._add_master(c, key, *found, row, provenance):
                 self.result.seen.add(found[0])
                 self._note_range(c, key, row)
-                claims.append(_claim(key, row, provenance))
+                claims.append(claim_of(key, row, provenance))
         replaced = {claim.master for claim in claims} & own
         kept = [claim for claim in self.result.claims if claim.master not in replaced]
         self.result.claims[:] = kept + claims
@@ -373,8 +373,7 @@ class _TableReader:
             self.result.skips.append(Skip(item, "table is missing, and there are no files for it"))
 
     def _provenance(self, row: Row, table: Table) -> Provenance:
-        text = tuple((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row)
-        return Provenance(self.source.registry, table.name, row.get("id"), text)
+        return Provenance(self.source.registry, table.name, row.get("id"), row_texts(row))
 
     def _path(self, relative: str) -> str:
         return f"{self.source.root}/{relative}"
@@ -390,7 +389,13 @@ class _TableReader:
         self._skip(relative, f"{c.dataset_type} left out by --types or --exclude")
 
 
-def _claim(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
+def row_texts(row: Row) -> tuple[tuple[str, str], ...]:
+    """The original texts of a row that are kept for ever."""
+    return tuple((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row)
+
+
+def claim_of(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:
+    """What a row says of the validity of a master."""
     # SQL's NULL becomes the text "None", which like it never matched: a reject, not an open end.
     # Nor did an empty end; an empty start is before every text, and so is an open one.
     return ValidityClaim(

@@ -21,7 +21,7 @@ from .keys import Row
 from .lookup import CalibRoot, Table
 from .overrides import with_templates
 from .registries import Registry, open_registry
-from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
+from .repository import Gen2Root, RegistryLocation, find_calib_roots, find_registry, read_root, registry_in
 from .serial_files import SerialFiles
 from .templates import Template
 
@@ -273,31 +273,19 @@ def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
 def _read_calib_root(
     directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject], skips: list[Skip]
 ) -> CalibSource:
-    main = [c for c in camera.calibrations if c.registry is None]
-    wanted = {c.table for c in main} | {c.lookup_table for c in main}
     tables: dict[str, Table] = {}
-    missing: list[str] = []
+    missing: tuple[str, ...] = ()
     source = str(directory)
     try:
         location = registry_in(directory, "calibRegistry")
         if location is None:
             raise UsageError(f"{directory} has no calibRegistry.sqlite3; give the directory that has one")
-        with open_registry(location) as registry:
-            source = registry.source
-            for name in sorted(wanted):
-                if registry.has_table(name):
-                    try:
-                        tables[name] = _table(registry, name)
-                    except Gen2to3Error as exc:
-                        rejects.append(Reject(f"{source}: table {name}", str(exc)))
-                else:
-                    missing.append(name)
-            _report_unknown_tables(registry, wanted, camera, skips)
+        source, tables, missing = read_tables(location, camera, rejects, skips)
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
     beside = _read_beside(directory, camera, tables, rejects, skips)
     index = DirectoryIndex(directory, allowed)
-    return CalibSource(directory, source, tables, tuple(missing), index, beside)
+    return CalibSource(directory, source, tables, missing, index, beside)
 
 
 def _read_beside(
@@ -331,6 +319,54 @@ def _read_beside(
         except Gen2to3Error as exc:
             rejects.append(Reject(f"{directory}: {declared.name}", str(exc)))
     return beside
+
+
+def read_tables(
+    location: RegistryLocation, camera: Camera, rejects: list[Reject], skips: list[Skip]
+) -> tuple[str, dict[str, Table], tuple[str, ...]]:
+    """Read the tables of a calibration registry that the camera knows.
+
+    Parameters
+    ----------
+    location
+        Where the registry is.
+    camera
+        The camera's declaration.
+    rejects, skips
+        What tables that cannot be read, and those that nothing reads, are added to.
+
+    Returns
+    -------
+    source
+        Name of the registry, for messages.
+    tables
+        Tables by name.
+    missing
+        Tables that the camera knows and the registry lacks.
+
+    Raises
+    ------
+    Gen2to3Error
+        The registry cannot be opened.
+    """
+    main = [c for c in camera.calibrations if c.registry is None]
+    wanted = {c.table for c in main} | {c.lookup_table for c in main}
+    tables: dict[str, Table] = {}
+    missing: list[str] = []
+    with open_registry(location) as registry:
+        for name in sorted(wanted):
+            if registry.has_table(name):
+                try:
+                    tables[name] = _table(registry, name)
+                except Gen2to3Error as exc:
+                    rejects.append(Reject(f"{registry.source}: table {name}", str(exc)))
+            else:
+                missing.append(name)
+        try:
+            _report_unknown_tables(registry, wanted, camera, skips)
+        except Gen2to3Error as exc:
+            rejects.append(Reject(f"{location.path.parent}: calibration registry", str(exc)))
+        return registry.source, tables, tuple(missing)
 
 
 def _report_unknown_tables(

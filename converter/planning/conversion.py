@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -17,18 +16,20 @@ from ..chosen import chosen_rows
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
-from ..ledger import Item
-from ..nouns import DataId, ExposureRecord, Master, MasterKey, RawFile, Reject, UsageError
-from ..operations import HandOff, InsertExposures
+from ..nouns import ExposureRecord, Master, MasterKey, Reject, UsageError
+from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
-from ..target import TargetState, local_path, open_reading, read_target, require_splitting
+from ..target import TargetState, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
+from .hand_offs import plan_hand_offs
 from .instrument import plan_instrument
+from .items import dataset_name, master_items, raw_items
 from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .validity import Validity, exposure_times, plan_validity
+from .settling import Validity
+from .validity import exposure_times, plan_validity
 
 
 def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
@@ -98,11 +99,14 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         target=state,
     )
     plan.conflicts += conflicts
-    plan.hand_offs = _hand_offs(gathered, recipe, target, state, bool(masters.written or masters.existing))
+    wanted = {rule: files for rule, files in gathered.hand_offs.items() if recipe.wants(rule.dataset_type)}
+    calib = gathered.source.calibs[0].root if gathered.source.calibs else gathered.source.root.root
+    with_calibs = bool(masters.written or masters.existing)
+    plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, with_calibs, wanted, calib)
     plan.fingerprint = _fingerprint(gathered, state, plan)
     items = chain(
-        _master_items(instrument, recipe.label, found, validity),
-        _raw_items(instrument, gathered.raws.files),
+        master_items(instrument, recipe.label, found, validity),
+        raw_items(instrument, gathered.raws.files),
     )
     plan.items = {item.dataset: item for item in items}
     return plan
@@ -258,86 +262,3 @@ def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
         return ""
     lines = [source, " ".join(children)]
     return "\n".join(lines + [f"{' '.join(key)} {number}" for key, number in sorted(ranges.items())])
-
-
-def _hand_offs(
-    gathered: Gathered, recipe: Recipe, target: str, state: TargetState, with_calibs: bool
-) -> list[HandOff]:
-    """What the stack has to write: always the camera, the rest where Gen2 had files."""
-    camera = gathered.source.camera
-    instrument = camera.instrument.name
-    collection = names.calibration_collection(instrument, recipe.label)
-    calib = gathered.source.calibs[0].root if gathered.source.calibs else gathered.source.root.root
-    result = []
-    for rule in camera.hand_offs:
-        files = gathered.hand_offs.get(rule, [])
-        if rule.pattern and (not files or not recipe.wants(rule.dataset_type)):
-            continue
-        if not rule.pattern and (not with_calibs or state.associations.get((collection, rule.dataset_type))):
-            continue
-        words = {
-            "repo": local_path(target) or target,
-            "instrument": instrument,
-            "class_name": camera.instrument.record["class_name"],
-            "collection": collection,
-            # In the historical layout <inst>/calib is no chain; the umbrella is.
-            "chain": names.calibration_chain(instrument) if recipe.label else names.umbrella(instrument),
-            "calib": calib,
-        }
-        # Paths and labels are the user's: a shell must take them as they are.
-        quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
-        labels = f" {shlex.quote(recipe.label)}" if recipe.label else ""
-        command = rule.command.format(**quoted, labels=labels)
-        why = "every instrument needs it for ISR"
-        if files:
-            why = files[0] if len(files) == 1 else f"{len(files)} files, such as {files[0]}"
-        result.append(HandOff(rule.dataset_type, command, why))
-    return result
-
-
-def _master_items(
-    instrument: str, label: str, masters: Mapping[MasterKey, Master], validity: Validity
-) -> Iterable[Item]:
-    for key, master in masters.items():
-        if key not in validity.refused:
-            text = dict(master.provenance.text)
-            yield Item(
-                source=master.provenance.source,
-                key=f"{master.provenance.table} {master.provenance.row}" if master.provenance.table else "",
-                file=master.path,
-                size=master.size,
-                mtime_ns=master.mtime_ns,
-                sha256=None,
-                dataset_id=None,
-                dataset=dataset_name(
-                    key.dataset_type, names.calibration_run(instrument, label, key.stamp), key.data_id
-                ),
-                validity=f"{text.get('validStart', '')} .. {text.get('validEnd', '')}"
-                f" -> {', '.join(map(str, validity.spans.get(key, ()))) or 'none'}",
-                state="done",
-                reason="",
-            )
-
-
-def _raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
-    run = names.raw_run(instrument)
-    for file in files:
-        for detector in file.detectors:
-            yield Item(
-                source=file.provenance.source,
-                key=f"{file.provenance.table} {file.provenance.row}",
-                file=file.path,
-                size=file.size,
-                mtime_ns=file.mtime_ns,
-                sha256=None,
-                dataset_id=None,
-                dataset=dataset_name("raw", run, DataId(detector=detector, exposure=file.exposure)),
-                validity="",
-                state="done",
-                reason="",
-            )
-
-
-def dataset_name(dataset_type: str, run: str, data_id: DataId) -> str:
-    """How the ledger names a dataset."""
-    return f"{dataset_type} {run} {data_id}"

@@ -23,9 +23,9 @@ from ..validity_sources import FromCards, FromTable, Source, parse_validity
 from .collections import plan_collections
 from .datasets import plan_masters
 from .external import exposures_by_filter, plan_external
-from .hand_offs import camera_hand_offs
+from .hand_offs import plan_hand_offs
 from .instrument import plan_instrument
-from .items import master_items
+from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
 
@@ -84,7 +84,7 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     plan.conflicts += conflicts
     plan.decisions += decisions
     _plan_masters(camera, recipe, delivery, source, state, plan)
-    plan.hand_offs = camera_hand_offs(camera, recipe.label, target, state, bool(plan.written))
+    plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan
 
 

@@ -4,55 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import reduce
 
 from adapters.camera import Calibration, Camera, TimeColumn
 
-from ..decisions import Change, Decision
+from ..decisions import Decision
 from ..nouns import DataId, Master, MasterKey, Observation, Reject, ValidityClaim
-from ..overlaps import (
-    Claimed,
-    ExposureTimes,
-    changed_spans,
-    clear_boundaries,
-    rebuild,
-    resolve,
-    unite,
-)
+from ..overlaps import Claimed, ExposureTimes, rebuild
 from ..readings import Boundaries, Reading, choose_reading, detect_dialect, read_ranges
 from ..recipe import Recipe
 from ..timespans import MAX_NS, MIN_NS, Span, local_to_utc, parse_time, to_tai
+from .settling import Settler, Validity
 from .unnamed import decide_unnamed
-from .wording import WHY, ConflictBook, describe, spans_text
+from .wording import CORRECT_REGISTRY
 
 Times = Mapping[tuple[str, str | None], ExposureTimes]
-
-
-@dataclass
-class Validity:
-    """What planning made of the validity claims.
-
-    Parameters
-    ----------
-    spans
-        Disjoint spans of each master that has a good claim.
-    refused
-        Masters all of whose claims are rejects: they are not converted.
-    decisions, rejects
-        What was decided, and the claims that cannot be read.
-    conflicts
-        Overlaps that stop the conversion, one line each.
-    folded
-        For each of these lines the one that stands for it in a short list.
-    """
-
-    spans: dict[MasterKey, list[Span]] = field(default_factory=dict)
-    refused: set[MasterKey] = field(default_factory=set)
-    decisions: list[Decision] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    conflicts: list[str] = field(default_factory=list)
-    folded: dict[str, str] = field(default_factory=dict)
 
 
 def exposure_times(
@@ -138,18 +105,43 @@ def plan_validity(
         for key, master in masters.items()
         if key not in claimed and find_override(recipe, master) is not None
     ]
+    plan_claims(camera, recipe, masters, (*claims, *by_hand), boundaries, times, result)
+    result.decisions += decide_unnamed(camera, masters, (*claims, *by_hand))
+    result.refused = {key for key in claimed if key not in result.spans}
+    return result
+
+
+def plan_claims(
+    camera: Camera,
+    recipe: Recipe,
+    masters: Mapping[MasterKey, Master],
+    claims: Iterable[ValidityClaim],
+    boundaries: Mapping[str, Mapping[DataId, Boundaries]],
+    times: Times,
+    result: Validity,
+    elsewhere: bool = False,
+) -> None:
+    """Turn claims into disjoint spans.
+
+    Parameters
+    ----------
+    camera, recipe, masters, claims, boundaries, times
+        As for `plan_validity`.
+    result
+        What spans, decisions, rejects and conflicts are added to.
+    elsewhere
+        Whether the claims are those of a registry that is not converted: then
+        exposures are dated by themselves.
+    """
     by_type: dict[str, dict[DataId, list[ValidityClaim]]] = defaultdict(lambda: defaultdict(list))
-    for claim in (*claims, *by_hand):
+    for claim in claims:
         by_type[claim.master.dataset_type][claim.master.data_id].append(claim)
     for calibration in camera.calibrations:
         groups = by_type.get(calibration.dataset_type)
         if groups:
-            _TypePlanner(camera, calibration, recipe, masters, times, result).plan(
+            _TypePlanner(camera, calibration, recipe, masters, times, result, elsewhere).plan(
                 groups, boundaries.get(calibration.dataset_type, {})
             )
-    result.decisions += decide_unnamed(camera, masters, (*claims, *by_hand))
-    result.refused = {key for key in claimed if key not in result.spans}
-    return result
 
 
 class _TypePlanner:
@@ -163,6 +155,7 @@ class _TypePlanner:
         masters: Mapping[MasterKey, Master],
         times: Times,
         result: Validity,
+        elsewhere: bool,
     ) -> None:
         self.camera = camera
         self.calibration = calibration
@@ -171,14 +164,10 @@ class _TypePlanner:
         self.masters = masters
         self.times = times
         self.result = result
-        self.policy = recipe.policy(calibration.dataset_type)
+        self.elsewhere = elsewhere
+        self.remedy = "correct that registry" if elsewhere else CORRECT_REGISTRY
         self.never_asked = calibration.table if calibration.lookup_table != calibration.table else None
-        self.memos: dict[str | None, dict[tuple[int, int], tuple[int, int]]] = defaultdict(dict)
-        # rule -> (stamp, filter, before, after) -> data IDs, so that detectors that changed alike are one decision
-        self.changes: dict[str, dict[tuple[str, str | None, tuple, tuple], list[DataId]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        self.conflicts = ConflictBook(calibration.dataset_type)
+        self.settler = Settler(calibration.dataset_type, recipe.policy(calibration.dataset_type), self.remedy)
 
     def plan(
         self,
@@ -200,10 +189,7 @@ class _TypePlanner:
             self._plan_group(data_id, [*self._read(asked, reading), *self._read(never, reading)])
         self._decide_reading(readings, table)
         self._decide_lookup_table(groups)
-        self._report_changes()
-        lines = self.conflicts.lines()
-        self.result.conflicts += lines
-        self.result.folded |= lines
+        self.settler.report(self.result, self._why())
 
     def _read(self, group: Sequence[ValidityClaim], reading: Reading) -> list[Claimed]:
         """Claims of one data ID as spans; bad ones become rejects."""
@@ -213,7 +199,7 @@ class _TypePlanner:
             spans = self._read_texts([(self._utc(c.begin), self._utc(c.end)) for c in group], reading)
             for claim, as_utc, as_local in zip(group, naive, spans, strict=True):
                 if isinstance(as_utc, Span) and isinstance(as_local, Span):
-                    self._note("time-zone", claim.master, (as_utc,), (as_local,))
+                    self.settler.note("time-zone", claim.master, (as_utc,), (as_local,))
         claimed = []
         for claim, span in zip(group, spans, strict=True):
             master = self.masters[claim.master]
@@ -222,7 +208,7 @@ class _TypePlanner:
             override = find_override(self.recipe, master)
             if override is not None:
                 before = (span,) if isinstance(span, Span) and claim.begin else ()
-                self._note("override", claim.master, before, (override,))
+                self.settler.note("override", claim.master, before, (override,))
                 span = override
                 if not override.overlaps(Span(MIN_NS, MAX_NS)) or override.is_empty:
                     span = f"the recipe's range {override} has no length between 1970 and 2100"
@@ -230,7 +216,7 @@ class _TypePlanner:
                 self.result.rejects.append(
                     Reject(
                         str(claim.provenance),
-                        f"{master.path}: {span}; correct the registry or give the range in the recipe's validity list",
+                        f"{master.path}: {span}; {self._how_to_correct()}",
                         master.path,
                     )
                 )
@@ -248,8 +234,13 @@ class _TypePlanner:
         if cut.is_empty:
             return f"validity {span} has nothing of the time when the chip was there, {Span(begin, end)}"
         if cut != span:
-            self._note("serial-mounted", claim.master, (span,), (cut,))
+            self.settler.note("serial-mounted", claim.master, (span,), (cut,))
         return cut
+
+    def _how_to_correct(self) -> str:
+        if self.elsewhere:
+            return f"{self.remedy}, or give the range in a table"
+        return f"{self.remedy} or give the range in the recipe's validity list"
 
     def _read_texts(
         self, texts: Sequence[tuple[str | None, str | None]], reading: Reading
@@ -264,72 +255,40 @@ class _TypePlanner:
             return text
 
     def _plan_group(self, data_id: DataId, claimed: Sequence[Claimed]) -> None:
-        united = unite(claimed)
-        if len(united) < len(claimed):
-            for key, (before, after) in changed_spans(claimed, united).items():
-                if set(before) != set(after):
-                    self._note("same-master", key, before, after)
+        united = self.settler.unite(claimed)
         rule = self.recipe.range_rule(self.calibration.dataset_type)
         if not self.calibration.lookup.valid_range and len({c.master for c in united}) == 1:
             # Gen2 looked at no date, so its one answer was valid at all times.
             always = [replace(united[0], span=Span(None, None))]
-            self._note_changes("no-date-test", united, always)
+            self.settler.note_changes("no-date-test", united, always)
             united = always
         elif rule is not None:
             rebuilt = rebuild(united, rule, self.camera.noon_s, self.camera.calib_time_s)
-            self._note_changes(rule.value, united, rebuilt)
+            self.settler.note_changes(rule.value, united, rebuilt)
             for claim in united:
                 self.result.spans.setdefault(claim.master, [])
             united = rebuilt
-        resolved, conflicts = resolve(united, self.policy)
-        for conflict in conflicts:
-            self.conflicts.add(conflict)
-        asked = {claim.master: claim.asked for claim in united}
-        for key, (before, after) in changed_spans(united, resolved).items():
-            self._note(self.policy.value if asked[key] else "never-selected", key, before, after)
+        resolved = self.settler.resolve(united)
         exposures = self.times.get((self.column.name, data_id.physical_filter))
-        cleared = resolved
-        if exposures is not None:
-            if rule is not None:
-                exposures = exposures.by_middle()
-            cleared = clear_boundaries(resolved, exposures, self.memos[data_id.physical_filter])
-            for key, (before, after) in changed_spans(resolved, cleared).items():
-                self._note("whole-exposure", key, before, after)
+        if exposures is not None and (rule is not None or self.elsewhere):
+            exposures = exposures.by_middle()
+        cleared = self.settler.clear(resolved, exposures, data_id.physical_filter)
         for claim in cleared:
             self.result.spans.setdefault(claim.master, []).append(claim.span)
         for claim in united:
             # A master that lost all of its range to others is converted, without a range.
             self.result.spans.setdefault(claim.master, [])
 
-    def _note_changes(self, rule: str, before: Sequence[Claimed], after: Sequence[Claimed]) -> None:
-        for key, (old, new) in changed_spans(before, after).items():
-            self._note(rule, key, old, new)
-
-    def _note(self, rule: str, key: MasterKey, before: tuple[Span, ...], after: tuple[Span, ...]) -> None:
-        self.changes[rule][key.stamp, key.data_id.physical_filter, before, after].append(key.data_id)
-
-    def _report_changes(self) -> None:
+    def _why(self) -> dict[str, str]:
         why = {
             "time-zone": f"the registry's times are local times of {self.calibration.zone}",
-            **WHY,
         }
-        if self.recipe.range_rule(self.calibration.dataset_type) is not None:
+        by_dates = self.recipe.range_rule(self.calibration.dataset_type) is not None
+        if by_dates:
             why["nearest"] = "the recipe asks for the master nearest in time"
+        if by_dates or self.elsewhere:
             why["whole-exposure"] = "the boundary would cut an exposure, which Gen3 matches as a whole"
-        for rule, changes in self.changes.items():
-            for (stamp, physical_filter, before, after), data_ids in changes.items():
-                change = Change(stamp, tuple(dict.fromkeys(data_ids)), before, after)
-                self.result.decisions.append(
-                    Decision(
-                        rule,
-                        f"{self.calibration.dataset_type} {stamp}{describe(physical_filter, change.data_ids)}",
-                        spans_text(before),
-                        spans_text(after),
-                        why[rule],
-                        self.calibration.dataset_type,
-                        (change,),
-                    )
-                )
+        return why
 
     def _decide_reading(self, readings: Counter[Reading], table: Boundaries) -> None:
         asked = self.recipe.reading(self.calibration.dataset_type)

@@ -29,6 +29,8 @@ WHY = {
 FEW = 3
 """Pairs of masters of one type and filter that are told one by one."""
 
+CORRECT_REGISTRY = "correct the registry"
+
 
 class ConflictBook:
     """The overlaps of one dataset type.
@@ -37,10 +39,13 @@ class ConflictBook:
     ----------
     dataset_type
         Its name.
+    remedy
+        What else than a policy ends a conflict.
     """
 
-    def __init__(self, dataset_type: str) -> None:
+    def __init__(self, dataset_type: str, remedy: str = CORRECT_REGISTRY) -> None:
         self._type = dataset_type
+        self._remedy = remedy
         self._pairs: Counter[tuple[str, str, str | None, Span]] = Counter()
 
     def add(self, conflict: Conflict) -> None:
@@ -74,9 +79,7 @@ class ConflictBook:
         return f"{self._type}{describe(physical_filter, ())}"
 
     def _advice(self) -> str:
-        return (
-            f"choose a policy with --overlaps {self._type}=latest-start (or another), or correct the registry"
-        )
+        return f"choose a policy with --overlaps {self._type}=latest-start (or another), or {self._remedy}"
 
 
 def describe(physical_filter: str | None, data_ids: Sequence[DataId]) -> str:

@@ -25,7 +25,8 @@ from adapters.hsc import HSC
 from adapters.lsst import LATISS, ImSim
 from converter.gather import count_all
 from converter.nouns import DataId, Observation
-from converter.planning.validity import Validity, exposure_times, plan_validity
+from converter.planning.settling import Validity
+from converter.planning.validity import exposure_times, plan_validity
 from converter.recipe import Recipe
 from converter.timespans import Span
 from fixtures.lsst_files import detector_names

@@ -19,7 +19,8 @@ from converter.nouns import (
     ValidityClaim,
 )
 from converter.overlaps import Policy
-from converter.planning.validity import WHY, Validity, exposure_times, find_override, plan_validity
+from converter.planning.settling import WHY, Validity
+from converter.planning.validity import exposure_times, find_override, plan_validity
 from converter.readings import Reading, count_boundaries
 from converter.recipe import Recipe, ValidityOverride
 from converter.timespans import Span, parse_time, stamp, to_tai
