@@ -27,6 +27,7 @@ from .. import collector
 from ..nouns import Gen2to3Error
 from .cameras import cameras
 from .convert import convert, plan
+from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
 from .printing import error
@@ -76,5 +77,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, verify):
     main.add_command(command)

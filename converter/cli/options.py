@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +15,11 @@ from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
 from ..readings import Reading
-from ..recipe import Recipe, load_recipe, recipe_from_dict, zone_name
+from ..recipe import Recipe, load_recipe, recipe_from_dict
 from ..subset import TRANSFERS
+from .params import NumbersType, PairType, TemplateType, ZoneType
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-LONGEST_RANGE = 1_000_000
-"""A range of visits is stored id by id, so a slip of the finger must not fill the memory."""
-
-_RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 
 
 @dataclass
@@ -48,89 +42,6 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-
-
-class NumbersType(click.ParamType):
-    """``1228``, ``1228,1230`` or ``1228..1240`` (both ends included)."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Parse one use of the option."""
-        numbers: list[int] = []
-        for part in map(str.strip, str(value).split(",")):
-            match = _RANGE.fullmatch(part)
-            if match is None:
-                self.fail(f"{part!r} is neither a {self.name} nor a range such as 1228..1240", param, ctx)
-            first = int(match[1])
-            last = first if match[2] is None else int(match[2])
-            if last < first:
-                self.fail(f"range {part!r} runs backwards", param, ctx)
-            if last - first >= LONGEST_RANGE:
-                self.fail(f"range {part!r} has more than {LONGEST_RANGE} {self.name}s", param, ctx)
-            numbers += range(first, last + 1)
-        return numbers
-
-
-class PairType(click.ParamType):
-    """``TYPE=CHOICE``, or ``CHOICE`` alone for all types (``*``)."""
-
-    def __init__(self, name: str, choices: type[StrEnum]) -> None:
-        self.name = name
-        self.choices = choices
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, StrEnum]:
-        """Parse one use of the option."""
-        if isinstance(value, tuple):
-            return value
-        dataset_type, equals, choice = str(value).rpartition("=")
-        if equals and not dataset_type.strip():
-            self.fail(f"{value!r} names no dataset type before the '='", param, ctx)
-        try:
-            return dataset_type.strip() or "*", self.choices(choice.strip())
-        except ValueError:
-            known = ", ".join(self.choices)
-            self.fail(f"{choice!r} is no {self.name}; choose one of {known}", param, ctx)
-
-
-class TemplateType(click.ParamType):
-    """``TYPE=TEMPLATE``."""
-
-    name = "template"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Parse one use of the option."""
-        if isinstance(value, tuple):
-            return value
-        dataset_type, equals, template = map(str.strip, str(value).partition("="))
-        if not (dataset_type and equals and template):
-            self.fail(f"{value!r} is not of the form TYPE=TEMPLATE", param, ctx)
-        return dataset_type, template
-
-
-class ZoneType(click.ParamType):
-    """``TYPE=ZONE``, or ``ZONE`` alone for all types (``*``); nothing after the ``=`` means no zone."""
-
-    name = "zone"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Parse one use of the option."""
-        if isinstance(value, tuple):
-            return value
-        dataset_type, equals, zone = map(str.strip, str(value).rpartition("="))
-        if equals and not dataset_type:
-            self.fail(f"{value!r} names no dataset type before the '='", param, ctx)
-        try:
-            return dataset_type or "*", zone_name(zone)
-        except ValueError as exc:
-            self.fail(str(exc), param, ctx)
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -164,20 +75,10 @@ speaking = _all(
     _flag("debug", "Show a traceback with an error."),
 )
 
-source_options = _all(
-    click.option("--camera", help="Camera: short name, instrument or Gen2 mapper (default: by the mapper)."),
-    click.option(
-        "--calib",
-        multiple=True,
-        metavar="DIR",
-        help="Calibration root; may be repeated (default: where the Gen2 mapper looked).",
-    ),
+master_options = _all(
     click.option("--label", help="Last part of the calibration collection; '' for the historical layout."),
     click.option(
         "--transfer", type=click.Choice(TRANSFERS), help="How files come into the repository (default: auto)."
-    ),
-    click.option(
-        "--visits", type=NumbersType("visit"), multiple=True, metavar="A,B..C", help="Only these exposures."
     ),
     click.option(
         "--detectors",
@@ -185,11 +86,6 @@ source_options = _all(
         multiple=True,
         metavar="A,B..C",
         help="Only these detectors, for raws and masters.",
-    ),
-    click.option(
-        "--related-only/--no-related-only",
-        default=None,
-        help="Leave out masters that none of the chosen exposures needs.",
     ),
     click.option("--types", multiple=True, metavar="GLOB,...", help="Only these dataset types."),
     click.option(
@@ -202,6 +98,33 @@ source_options = _all(
         multiple=True,
         metavar="[TYPE=]POLICY",
         help=f"Which master wins where several are valid: {', '.join(Policy)} (default: fail).",
+    ),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
+    click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
+    click.option(
+        "--split-masters/--no-split-masters",
+        default=None,
+        help="Write masters that are one file for many detectors as one file for each.",
+    ),
+)
+"""Options of all commands that read masters from somewhere."""
+
+source_options = _all(
+    click.option("--camera", help="Camera: short name, instrument or Gen2 mapper (default: by the mapper)."),
+    click.option(
+        "--calib",
+        multiple=True,
+        metavar="DIR",
+        help="Calibration root; may be repeated (default: where the Gen2 mapper looked).",
+    ),
+    master_options,
+    click.option(
+        "--visits", type=NumbersType("visit"), multiple=True, metavar="A,B..C", help="Only these exposures."
+    ),
+    click.option(
+        "--related-only/--no-related-only",
+        default=None,
+        help="Leave out masters that none of the chosen exposures needs.",
     ),
     click.option(
         "--reading",
@@ -235,19 +158,13 @@ source_options = _all(
         help="Time zone of the calibration registry's times, such as Asia/Tokyo; TYPE= for none "
         "(default: the camera's).",
     ),
-    click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
-    click.option("--strict/--no-strict", default=None, help="Write nothing if there is any reject."),
-    click.option(
-        "--split-masters/--no-split-masters",
-        default=None,
-        help="Write masters that are one file for many detectors as one file for each.",
-    ),
     click.option(
         "--update-instrument/--no-update-instrument",
         default=None,
         help="Change instrument, detector and filter records that differ.",
     ),
 )
+"""Options of the commands that read a Gen2 repository."""
 
 recipe_option = click.option(
     "--recipe",
@@ -321,21 +238,32 @@ def recipe_for(
     return _replace(ctx, recipe, recipe.root)
 
 
-def _replace(ctx: click.Context, recipe: Recipe, root: str) -> Recipe:
-    fields = {field.name for field in dataclasses.fields(Recipe)}
+def given_choices(ctx: click.Context, recipe: type) -> dict[str, Any]:
+    """What was given on the command line of the fields of a recipe.
+
+    Parameters
+    ----------
+    ctx
+        The command's context.
+    recipe
+        A dataclass whose fields have the names of options.
+    """
+    fields = {field.name for field in dataclasses.fields(recipe)}
     # The source, not the value, tells what was given: --label '' is a choice.
-    given = {
+    return {
         name: _plain(name, value)
         for name, value in ctx.params.items()
         if name in fields and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    recipe = dataclasses.replace(recipe, **given | {"root": root})
-    # Absolute, because the ledger keeps the recipe and knows no current directory.
+
+
+def _replace(ctx: click.Context, recipe: Recipe, root: str) -> Recipe:
+    recipe = dataclasses.replace(recipe, **given_choices(ctx, Recipe) | {"root": root})
     return dataclasses.replace(
         recipe,
         root=str(Path(recipe.root).absolute()),
-        calib=_absolute(recipe.calib),
-        allow_outside=_absolute(recipe.allow_outside),
+        calib=absolute(recipe.calib),
+        allow_outside=absolute(recipe.allow_outside),
     )
 
 
@@ -349,5 +277,6 @@ def _plain(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def _absolute(paths: Iterable[str]) -> tuple[str, ...]:
+def absolute(paths: Iterable[str]) -> tuple[str, ...]:
+    """Absolute paths, because the ledger keeps choices and knows no current directory."""
     return tuple(str(Path(path).absolute()) for path in paths)

@@ -81,6 +81,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
+        plan.folded |= part.folded
         plan.decisions += part.decisions
         plan.rejects += part.rejects
         plan.written += part.written

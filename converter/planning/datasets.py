@@ -15,6 +15,7 @@ from ..nouns import DataId, ExposureRecord, Master, MasterKey, Observation, RawF
 from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType
 from ..target import TargetState
 from ..timespans import Span, day_timespan
+from .wording import describe
 
 T = TypeVar("T")
 Dataset = tuple[str, DataId]
@@ -41,6 +42,8 @@ class DatasetPlan:
         ``(dataset type, RUN, data ID)`` of what the target has already.
     conflicts
         What would stop the Butler, one line each.
+    folded
+        For some conflicts the line that stands for them in a short list.
     decisions, rejects
         As everywhere.
     """
@@ -54,6 +57,7 @@ class DatasetPlan:
     certified: Counter[str] = field(default_factory=Counter)
     present: list[tuple[str, str, DataId]] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
@@ -114,6 +118,7 @@ def plan_masters(
         defaultdict(lambda: defaultdict(list))
     )
     ranges: dict[tuple[str, Span], list[tuple[str, DataId]]] = defaultdict(list)
+    clashes: dict[tuple[str, str | None, str], list[DataId]] = defaultdict(list)
     declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
     used: set[str] = set()
     certified = {c.dataset_type: _by_data_id(target, collection, c.dataset_type) for c in camera.calibrations}
@@ -140,10 +145,17 @@ def plan_masters(
             if not clash:
                 ranges[dataset_type, span].append((run, data_id))
             else:
-                plan.conflicts.append(
-                    f"{dataset_type} {data_id}: {run} for {span} conflicts in {collection} with {clash}; "
-                    "give another --label, or decertify the existing range"
+                why = (
+                    f"{run} for {span} conflicts in {collection} with {clash}; "
+                    "give another --label, or take the existing range off with `gen2to3 bless --decertify`"
                 )
+                clashes[dataset_type, data_id.physical_filter, why].append(data_id)
+    for (dataset_type, physical_filter, why), data_ids in clashes.items():
+        lines = [f"{dataset_type} {data_id}: {why}" for data_id in data_ids]
+        plan.conflicts += lines
+        if len(lines) > 1:
+            together = f"{dataset_type}{describe(physical_filter, data_ids)}: {why}"
+            plan.folded |= dict.fromkeys(lines, together)
     for dataset_type in (c.dataset_type for c in camera.calibrations if c.dataset_type in used):
         _add_type(plan, target, declared[dataset_type])
     for (run, _), by_file in sorted(files.items()):

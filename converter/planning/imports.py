@@ -197,6 +197,7 @@ def _plan_masters(
     part = plan_masters(camera, recipe.label, kept, validity.spans, state, recipe.split_masters)
     plan.types = part.types
     plan.conflicts += part.conflicts
+    plan.folded |= part.folded
     plan.decisions += part.decisions
     plan.rejects += part.rejects
     plan.written, plan.existing, plan.certified = part.written, part.existing, part.certified

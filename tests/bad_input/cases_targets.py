@@ -111,7 +111,7 @@ CONFLICTS = [
         "other ranges certified in the target",
         other_ranges,
         r"bias detector=49: HSC/calib/gen2/20141002T000000Z for \[.*2014-12-02.*\) conflicts in HSC/calib/gen2 with "
-        r"HSC/calib/gen2/20141002T000000Z for \[.*2015-01-01.*\); give another --label, or decertify the existing range",
+        r"HSC/calib/gen2/20141002T000000Z for \[.*2015-01-01.*\); give another --label, or take the existing range off",
         status=3,
         lines=2,
     ),

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from lsst.daf.butler import Butler, Config
 
-from converter.cli.options import NumbersType, Settings
+from converter.cli.options import Settings
+from converter.cli.params import NumbersType
 from converter.cli.progress import progress_for
 from converter.ledger import FILE_NAME, Ledger
 from converter.overlaps import Policy

@@ -1,0 +1,82 @@
+"""``gen2to3 import-calibs``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..import_calibs import ImportOutcome
+from ..import_calibs import import_calibs as run_import
+from ..import_recipe import ImportRecipe
+from .options import Settings, absolute, given_choices, ledger_option, master_options, speaking
+from .printing import error, one_line, plural, print_json, print_plan, say
+from .progress import progress_for
+
+
+@click.command("import-calibs")
+@click.argument("repo")
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--camera", help="Camera of the masters (default: that of the repository's one instrument).")
+@click.option(
+    "--validity",
+    multiple=True,
+    metavar="SOURCE",
+    help="Where validity ranges come from: a table (.csv, .ecsv, .yaml; may be repeated), rule:RULE, "
+    "cards:BEGIN,END, gen3:REPO[#COLLECTION], export:FILE[#COLLECTION] or gen2:DIR.",
+)
+@click.option(
+    "--declaration",
+    "declarations",
+    multiple=True,
+    metavar="FILE",
+    help="YAML file that says what the files of an archive are; may be repeated (default: the camera's).",
+)
+@master_options
+@ledger_option
+@click.option("--dry-run", is_flag=True, help="Plan only; nothing is written.")
+@speaking
+@click.pass_context
+def import_calibs(
+    ctx: click.Context,
+    repo: str,
+    sources: tuple[str, ...],
+    validity: tuple[str, ...],
+    declarations: tuple[str, ...],
+    ledger: str | None,
+    dry_run: bool,
+    **options: Any,
+) -> int:
+    """Import masters made elsewhere, with validity ranges from elsewhere.
+
+    REPO is the Butler repository, which is created (on SQLite) if it is not
+    there; SOURCES are files and directories with masters. Without --validity
+    the masters are ingested, and certified by nobody.
+    """
+    settings: Settings = ctx.obj
+    given = given_choices(ctx, ImportRecipe) | {
+        "sources": absolute(sources),
+        "validity": validity,
+        "declarations": absolute(declarations),
+    }
+    if "allow_outside" in given:
+        given["allow_outside"] = absolute(given["allow_outside"])
+    outcome = run_import(ImportRecipe(**given), repo, ledger, dry_run, progress_for(settings))
+    return _show(settings, outcome, written=not dry_run and not outcome.stopped)
+
+
+def _show(settings: Settings, outcome: ImportOutcome, written: bool) -> int:
+    if settings.json:
+        print_json(outcome.as_dict())
+    else:
+        print_plan(outcome.plan, settings, written=written, conversion=outcome.conversion)
+        found = outcome.readback
+        for line in found.missing if found is not None else ():
+            say(f"missing  {one_line(line)}")
+        if found is not None and not settings.quiet:
+            say(
+                f"Read back: {plural(found.found.total(), 'range')} as written, {len(found.missing)} missing."
+            )
+    if outcome.stopped:
+        error(outcome.stopped)
+    return outcome.exit_status
