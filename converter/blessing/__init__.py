@@ -9,7 +9,7 @@ operations, `bless` carries them out and reads them back.
 
 from .bless import Blessing, bless
 from .express import express
-from .plan_file import load_request, parse_request, request_text
+from .plan_file import decertification, load_request, parse_request, request_text, write_request
 from .request import Inherit, Request, Selection, Take
 
 __all__ = [
@@ -19,8 +19,10 @@ __all__ = [
     "Selection",
     "Take",
     "bless",
+    "decertification",
     "express",
     "load_request",
     "parse_request",
     "request_text",
+    "write_request",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
 from ..nouns import UsageError
-from ..numbers import numbers_of
+from ..numbers import number_ranges, numbers_of
 from ..timespans import Scale, Span, parse_time, to_tai
 from .ranges import is_one
 from .request import ALL, Inherit, Request, Selection, Take
@@ -101,6 +101,69 @@ def request_text(request: Request) -> str:
     return head + yaml.safe_dump(
         request.to_plan(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000
     )
+
+
+def write_request(request: Request, path: Path) -> None:
+    """Write a plan to a file that must not be there.
+
+    Raises
+    ------
+    UsageError
+        It is there, or cannot be written.
+    """
+    try:
+        with open(path, "x", encoding="utf-8") as stream:
+            stream.write(request_text(request))
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; name a new file") from None
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be written: {exc.strerror or exc}") from None
+
+
+def decertification(
+    collection: str | None,
+    types: Sequence[str],
+    detectors: Sequence[int] = (),
+    filters: Sequence[str] = (),
+    begin: str = "",
+    end: str = "",
+    scale: str = "utc",
+    instrument: str = "",
+) -> Request:
+    """The request that takes ranges off.
+
+    Parameters
+    ----------
+    collection
+        The CALIBRATION collection.
+    types, detectors, filters
+        Which datasets; no detectors or filters means any.
+    begin, end
+        From when to when, ISO texts, ``""`` for unbounded.
+    scale
+        Time scale of both.
+    instrument
+        Gen3 instrument name, ``""`` for the only one.
+
+    Raises
+    ------
+    UsageError
+        Collection or type is missing, or the times make no range.
+    """
+    if not collection or not types:
+        raise UsageError("--decertify needs --collection and --type (a glob such as '*' for all)")
+    try:
+        ends = [to_tai(parse_time(text), cast(Scale, scale)) if text else None for text in (begin, end)]
+    except ValueError as exc:
+        raise UsageError(f"--begin, --end: {exc}") from None
+    span = Span(*ends)
+    if span.is_empty or not is_one(span):
+        raise UsageError(
+            f"--begin {begin} and --end {end} make no range: no length, backwards, or not in 1970 to 2100"
+        )
+    selection = Selection(tuple(types), tuple(number_ranges(detectors)), tuple(filters))
+    entry = Inherit((collection,), selection, where_from="--decertify", cut=span.clipped())
+    return Request(collection, instrument, inherit=(entry,), extend=True)
 
 
 class _Reader:

@@ -207,7 +207,7 @@ class Request:
             result["require"] = {key: _short(value) for key, value in self.require.items()}
         for key, entries in (("inherit", self.inherit), ("certify", self.certify)):
             if entries:
-                result[key] = [entry.to_dict() for entry in entries]  # type: ignore[attr-defined]
+                result[key] = [entry.to_dict() for entry in entries]
         if self.extend:
             result["extend"] = True
         if self.make_default:
