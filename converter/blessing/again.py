@@ -22,6 +22,9 @@ from ..planning.conversion import dataset_name
 from ..same_file import FileIdentity
 from .repository import Dataset, Demand, Repository
 
+_IN_ARCHIVE = "#zip-path="
+"""How the Butler names a member of a zip file."""
+
 Sources = Mapping[Dataset, tuple[Dataset, str]]
 
 
@@ -222,11 +225,13 @@ def _artifact(infos: list, root: ResourcePath | None) -> Artifact:
     if len(infos) != 1 or infos[0].component:
         return Artifact("", "", "is stored in several parts")
     (info,) = infos
-    uri = ResourcePath(info.path, root=root, forceAbsolute=False, forceDirectory=False)
+    if _IN_ARCHIVE in info.path:
+        return Artifact(info.path, info.formatter, f"its file is part of another one: {info.path}")
+    if "://" not in info.path and root is not None and root.isLocal:
+        return Artifact(f"{root.ospath.rstrip('/')}/{info.path}", info.formatter)
+    uri = ResourcePath(info.path, root=root, forceDirectory=False)
     if not uri.isLocal:
         return Artifact(str(uri), info.formatter, f"its file is not local: {uri}")
-    if uri.fragment:
-        return Artifact(uri.ospath, info.formatter, f"its file is part of another one: {uri}")
     return Artifact(uri.ospath, info.formatter)
 
 
