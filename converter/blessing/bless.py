@@ -108,10 +108,12 @@ def bless(
     ReadBackError
         The target does not hold what was written.
     """
+    if mistakes := list(problems):
+        plan = refused(request, mistakes)
+        return Blessing(plan, stopped=why_not(plan))
     repository = open_repository(root, request.instrument)
     try:
-        found = list(problems)
-        plan = refused(request, found) if found else plan_blessing(request, repository)
+        plan = plan_blessing(request, repository)
     finally:
         repository.close()
     if stopped := why_not(plan):

@@ -17,6 +17,8 @@ from .request import ALL, Inherit, Request, Selection, Take
 MAX_BYTES = 64 * 1024 * 1024
 """Largest plan that is read; one entry has about 150 bytes."""
 
+MAX_DEPTH = 20
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _TOP = (
@@ -80,19 +82,28 @@ def load_request(path: Path) -> tuple[Request, list[str]]:
 def parse_request(text: str, source: str = "plan") -> tuple[Request, list[str]]:
     """Read a plan from its text; see `load_request`."""
     try:
+        _check_depth(text, source)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(exc, "problem", None) or " ".join(str(exc).split())
         raise UsageError(f"{source}{line}: is not valid YAML: {problem}") from None
-    except RecursionError:
-        raise UsageError(f"{source}: is nested too deep for a plan") from None
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{source}: expected a mapping with the key 'collection'")
     reader = _Reader(source)
     request = reader.read(root)
     return request, reader.problems
+
+
+def _check_depth(text: str, source: str) -> None:
+    """Refuse what is nested so deep that composing it would exhaust the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1
+            raise UsageError(f"{source} line {line}: is nested deeper than any plan ({MAX_DEPTH})")
 
 
 def request_text(request: Request) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,14 +84,10 @@ class Place:
         return {key: sorted(found[key], key=lambda s: s.begin or 0) for key in sorted(found)}
 
     def state(self) -> Any:
-        """Associations, chains, files and ledger: all that must not change."""
-        with Butler.from_config(str(self.root)) as butler:
-            infos = butler.collections.query_info("*")
-            kinds = {i.name: (i.type.name, i.children) for i in infos}
-        book = self.root / FILE_NAME
-        files = sorted((str(p), p.stat().st_size) for p in self.root.rglob("*.fits"))
-        ledger = book.read_bytes() if book.exists() else b""
-        return kinds, {c: self.content(c) for c, (k, _) in kinds.items() if k == "CALIBRATION"}, files, ledger
+        """Everything that must not change: registry and ledger, row by row, and the files."""
+        databases = (self.root / "gen3.sqlite3", self.root / FILE_NAME)
+        rows = [list(sqlite3.connect(path).iterdump()) if path.exists() else [] for path in databases]
+        return rows, sorted((str(p), p.stat().st_size) for p in self.root.rglob("*.fits"))
 
     def plan(self, text: str, name: str = "plan.yaml") -> Path:
         path = self.root.parent / name
@@ -190,12 +186,9 @@ def place(tmp_path: Path, made: Place) -> Place:
     return Place(tmp_path / "repo", made.sources)
 
 
-@pytest.fixture
-def copies(tmp_path: Path, made: Place) -> Callable[[str], Place]:
-    """More repositories of the same content."""
-
-    def copy(name: str) -> Place:
-        shutil.copytree(made.root, tmp_path / name / "repo")
-        return Place(tmp_path / name / "repo", made.sources)
-
-    return copy
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, made: Place) -> Place:
+    """One repository for many examples, each with collections of its own."""
+    root = tmp_path_factory.mktemp("shared") / "repo"
+    shutil.copytree(made.root, root)
+    return Place(root, made.sources)
