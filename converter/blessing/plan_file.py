@@ -102,8 +102,9 @@ def _check_depth(text: str, source: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1
-            raise UsageError(f"{source} line {line}: is nested deeper than any plan ({MAX_DEPTH})")
+            mark = event.start_mark
+            line = "" if mark is None else f" line {mark.line + 1}"
+            raise UsageError(f"{source}{line}: is nested deeper than any plan ({MAX_DEPTH})")
 
 
 def request_text(request: Request) -> str:
