@@ -52,7 +52,7 @@ class Again:
     items
         What the ledger says of each, by its name there.
     files
-        Source files of all, the existing included.
+        Source files, of the existing too as far as they are still there.
     rejects
         Datasets whose files cannot be taken.
     rejected
@@ -91,7 +91,8 @@ def plan_again(repository: Repository, sources: Sources) -> Again:
     if plan.conflicts:
         return plan
     there = _there(repository, sources)
-    artifacts = stored(repository.butler, _refs(repository, [*(s for s, _ in sources.values()), *there]))
+    wanted = [*(source for source, _ in sources.values()), *there]
+    artifacts = stored(repository.butler, _refs(repository, wanted))
     identity = FileIdentity()
     files: dict[tuple[str, str, str], list[tuple[str, DataId]]] = defaultdict(list)
     for made, (source, source_id) in sources.items():
@@ -99,19 +100,21 @@ def plan_again(repository: Repository, sources: Sources) -> Again:
         problem = found.problem
         if not problem and not os.path.isfile(found.path):
             problem = f"its file is not there: {found.path}"
-        if problem:
+        if problem and made not in there:
             what = f"{source.dataset_type} {source.data_id} of {source.run}"
             plan.rejects.append(Reject(what, f"{problem}; restore it, or leave the dataset out", found.path))
             plan.rejected.add(made)
             continue
+        if made in there:
+            plan.existing.append(made)
+        else:
+            files[made.run, found.path, found.formatter].append((made.dataset_type, made.data_id))
+        if problem:
+            continue  # it has done its service
         plan.files[made] = found.path
         plan.items[dataset_name(*made)] = _item(source, source_id, made, found.path)
-        if made not in there:
-            files[made.run, found.path, found.formatter].append((made.dataset_type, made.data_id))
-            continue
-        plan.existing.append(made)
-        other = artifacts.get(there[made], Artifact("", ""))
-        if not identity.same(found.path, other.path):
+        other = artifacts.get(there.get(made, ""), Artifact("", ""))
+        if made in there and not identity.same(found.path, other.path):
             plan.conflicts.append(
                 f"{made.dataset_type} {made.data_id} is in {made.run} already, with another file than that of "
                 f"{source.run}; leave it out, or bless into another collection"

@@ -123,12 +123,13 @@ def _add_unmatched(plan: BlessPlan, request: Request, found: Found) -> None:
         *zip(request.certify, found.taken, strict=True),
     ]
     for entry, chosen in entries:
-        if not chosen.is_empty or not chosen.searches:
+        if not chosen.is_empty:
             continue
         what = f"matches nothing in {', '.join(entry.collections)}"
         # Of the collection itself: what the entry changes may have been changed already.
         if entry.optional or entry.collections == (request.collection,):
             plan.skips.append(Skip(entry.where_from or "entry", what))
+        # An unknown collection or type has been named before.
         elif not any(conflict.startswith(f"{entry.where_from}: ") for conflict in plan.conflicts):
             plan.conflicts.append(f"{entry.where_from}: {what}; correct it, or add 'optional: true'")
 
@@ -174,7 +175,7 @@ def _add_operations(plan: BlessPlan, request: Request, repository: Repository, a
         for file in ingest.files:
             plan.written.update(t for t, _ in file.datasets)
     plan.existing.update(d.dataset_type for d in again.existing)
-    plan.present = [dataset_name(*d) for d in again.existing]
+    plan.present = [name for d in again.existing if (name := dataset_name(*d)) in again.items]
     plan.items, plan.files = again.items, dict(again.files)
     plan.certified.update(d.dataset_type for d, _ in plan.difference.on)
     plan.decertified.update(d.dataset_type for d, _ in plan.difference.off)

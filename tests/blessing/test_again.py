@@ -149,3 +149,15 @@ def test_formatters_of_the_stack_are_recorded(place: Place) -> None:
         f"collection: {SUITE}\ncertify:\n- {{from: u/me/dark, type: dark, as: bias, range: ['', '']}}\n"
     )
     assert {m[1] for m in stored(place, "bias", f"{SUITE}/dark").values()} == {FITS}
+
+
+def test_what_was_copied_does_not_need_its_source_any_more(place: Place) -> None:
+    place.good(PLAN, "--transfer", "copy")
+    for _, _, path in stored(place, "cpBiasProc", PROC).values():
+        Path(path).unlink()
+    before = place.state()
+    status, data = place.json(PLAN)
+    assert (status, data["operations"], data["existing"]) == (0, 0, {"bias": 3})
+    status, data = place.json(PLAN, "--extend")
+    assert (status, data["rejected"], data["difference"]) == (0, [], [])
+    assert place.state() == before
