@@ -21,7 +21,7 @@ from .content import Content, Wanted, make_content
 from .difference import Difference, compare, operations
 from .folding import Line, fold
 from .repository import Repository
-from .request import Entry, Request
+from .request import Entry, Request, is_glob
 from .selection import Chosen, Found, select
 
 
@@ -111,6 +111,8 @@ def plan_blessing(request: Request, repository: Repository) -> BlessPlan:
 
 def _wrong_collection(request: Request, repository: Repository) -> list[str]:
     kind = repository.kinds.get(request.collection)
+    if kind is None and is_glob(request.collection):
+        return [f"collection {request.collection} is a glob; name one CALIBRATION collection"]
     if kind in (None, CollectionType.CALIBRATION):
         return []
     return [f"collection {request.collection} exists as {kind.name}, needed as CALIBRATION; name another"]

@@ -122,6 +122,16 @@ def test_other_kinds_of_collections(place: Place) -> None:
     assert place.conflicts(text.replace(SUITE, "u/me/biasA")) == [
         "collection u/me/biasA exists as RUN, needed as CALIBRATION; name another"
     ]
+    assert place.conflicts(text.replace(SUITE, "Cam/calib/*")) == [
+        "collection Cam/calib/* is a glob; name one CALIBRATION collection"
+    ]
+    for name, line in {
+        "Cam/calib/*": "collection Cam/calib/* is a glob; name one CALIBRATION collection",
+        "Cam/calib": "collection Cam/calib exists as CHAINED, needed as CALIBRATION; name another",
+        "Cam/nowhere": "--decertify: there is no collection 'Cam/nowhere'",
+    }.items():
+        status, data = place.json(None, "--decertify", "--collection", name, "--type", "bias")
+        assert (status, data["conflicts"]) == (3, [line])
 
 
 @pytest.mark.parametrize(
