@@ -110,6 +110,7 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     for batch in progress(todo, "batches", len(todo)):
         execute(butler, batch, plan.recipe.transfer, references)
         book.add_items(conversion, _done(batch, references, plan.items))
+    book.add_items(conversion, plan.changes)
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion
 
@@ -131,6 +132,9 @@ def versions() -> Mapping[str, str]:
 
 def batches(plan: Plan) -> Iterator[list[Operation]]:
     """Operations in transactions: registrations, exposures, files, then ranges and chains."""
+    if plan.is_one_batch:
+        yield list(plan.operations())
+        return
     first: list[Operation] = [*([plan.instrument] if plan.instrument else []), *plan.types, *plan.collections]
     if first:
         yield first

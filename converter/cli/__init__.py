@@ -8,7 +8,7 @@ on stderr and an exit status:
 1     finished, with rejects; or it broke off
 2     the call cannot be carried out as it is
 3     stopped before anything was written
-4     ``verify`` found a disagreement
+4     ``verify`` found a disagreement, or ``bless`` another content than it wrote
 130   interrupted
 ====  =======================================================
 """
@@ -25,6 +25,7 @@ import click
 
 from .. import collector
 from ..nouns import Gen2to3Error
+from .bless import bless
 from .cameras import cameras
 from .convert import convert, plan
 from .import_calibs import import_calibs
@@ -77,5 +78,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, bless, verify):
     main.add_command(command)

@@ -98,7 +98,7 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
     """
     if not settings.quiet:
         _print_counts(plan, written)
-        _print_decisions(plan.decisions, FIRST if not written else 0, settings.verbose)
+        print_decisions(plan.decisions, FIRST if not written else 0, settings.verbose)
         print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
         _print_hand_offs(plan)
     folded = {} if settings.verbose else plan.folded
@@ -123,7 +123,18 @@ def _print_counts(plan: Plan, written: bool) -> None:
         say()
 
 
-def _print_decisions(decisions: Sequence[Decision], first: int, verbose: bool) -> None:
+def print_decisions(decisions: Sequence[Decision], first: int, verbose: bool) -> None:
+    """Print what was chosen, by rule.
+
+    Parameters
+    ----------
+    decisions
+        What was chosen.
+    first
+        Number of each rule that is shown.
+    verbose
+        Show all.
+    """
     by_rule: dict[str, list[Decision]] = defaultdict(list)
     for decision in decisions:
         by_rule[decision.rule].append(decision)

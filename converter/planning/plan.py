@@ -66,6 +66,11 @@ class Plan:
         Numbers of datasets by type.
     items
         What the ledger says of each dataset, by its name there.
+    changes
+        What the ledger says of ranges that were in the repository before, or
+        of datasets that were.
+    is_one_batch
+        Whether all of it is one transaction.
     present
         Names (keys of ``items``) of the datasets that the target has already.
     header_reads
@@ -97,6 +102,8 @@ class Plan:
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
     items: dict[str, Item] = field(default_factory=dict)
+    changes: list[Item] = field(default_factory=list)
+    is_one_batch: bool = False
     present: list[str] = field(default_factory=list)
     header_reads: int = 0
     fingerprint: str = ""

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from converter.blessing import parse_request
 from converter.cli import main
 from fixtures.demo import make_demo
 
@@ -27,6 +28,8 @@ def place(tmp_path_factory):
 def test_commands_run(place, page, section):
     commands = markdown.sections(page)[section]
     assert commands
+    for name, text in markdown.files(page).items():
+        (place / name).write_text(text, encoding="utf-8")
     markdown.run(commands, place, markdown.environment(place / "bin"))
 
 
@@ -36,6 +39,15 @@ def test_the_readme_is_tested():
         "one-shot",
         "incremental",
     ]
+
+
+def test_plans_of_the_page_are_plans():
+    plans = re.findall(r"^```yaml\n(.*?)^```$", markdown.read("docs/blessing.md"), re.DOTALL | re.MULTILINE)
+    assert len(plans) == 5
+    for text in plans:
+        request, problems = parse_request(text)
+        assert not problems
+        assert request.inherit or request.certify
 
 
 @pytest.mark.parametrize("page", PAGES)
