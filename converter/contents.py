@@ -11,6 +11,7 @@ from adapters.extensions import Contents, out_of_place, read_contents
 from adapters.fits_header import HeaderError
 
 from .nouns import Master, MasterKey, Provenance, RawFile, Reject, Skip
+from .numbers import join_numbers
 
 
 @dataclass
@@ -58,7 +59,7 @@ def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int]
             result.rejects.append(
                 Reject(
                     str(file.provenance),
-                    f"{file.path} has no extension for detectors {_list(absent)}, which the registry names; "
+                    f"{file.path} has no extension for detectors {join_numbers(absent)}, which the registry names; "
                     "restore the file, or correct the registry",
                     file.path,
                 )
@@ -67,7 +68,7 @@ def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int]
         if unnamed:
             result.skips.append(
                 Skip(
-                    f"{file.path} detectors {_list(unnamed)}", "no row in the raw table: Gen2 never saw them"
+                    f"{file.path} detectors {join_numbers(unnamed)}", "no row in the raw table: Gen2 never saw them"
                 )
             )
         strangers = contents.others + len(set(contents.hdus) - known)
@@ -155,8 +156,8 @@ def _fold(absent: Sequence[tuple[Reject, Master]], path: str, there: int) -> dic
     for (source, table), rows in by_table.items():
         if len(rows) > 1:
             line = (
-                f"{source} table {table} rows {_list(sorted(row for _, row, _ in rows))}: "
-                f"{path} has no extension for detectors {_list(sorted(d for _, _, d in rows))}: "
+                f"{source} table {table} rows {join_numbers(sorted(row for _, row, _ in rows))}: "
+                f"{path} has no extension for detectors {join_numbers(sorted(d for _, _, d in rows))}: "
                 f"it has {there} detectors; correct the registry, or leave the file out with --exclude "
                 f"({len(rows)} rejects, --verbose shows each)"
             )
@@ -182,7 +183,7 @@ def _add_unnamed(group: list[Master], contents: Contents, known: set[int], resul
     if unnamed:
         result.skips.append(
             Skip(
-                f"{first.path} detectors {_list(unnamed)}",
+                f"{first.path} detectors {join_numbers(unnamed)}",
                 f"no row for these extensions: ingested as {first.key.dataset_type} without a validity range",
                 "",
             )
@@ -195,14 +196,3 @@ def _contents(path: str, rule: Extensions, result: Matched) -> Contents | None:
     except HeaderError as exc:
         result.rejects.append(Reject(path, f"{exc}; restore the file", path))
         return None
-
-
-def _list(numbers: list[int]) -> str:
-    """``1, 3..5``: short also for many."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]}..{p[-1]}" for p in parts)

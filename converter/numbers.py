@@ -32,3 +32,8 @@ def number_ranges(numbers: Iterable[int]) -> list[str]:
         else:
             result.append([number, number])
     return [str(first) if first == last else f"{first}..{last}" for first, last in result]
+
+
+def join_numbers(numbers: Iterable[int]) -> str:
+    """``1, 3..5``: short also for many."""
+    return ", ".join(number_ranges(numbers))

@@ -11,7 +11,7 @@ import click
 from ..blessing import bless as run_blessing
 from ..blessing import decertification, express, load_request, request_text, write_request
 from ..nouns import UsageError
-from ..recipe import TRANSFERS
+from ..subset import TRANSFERS
 from .options import Settings, ledger_option, speaking
 from .params import NumbersType
 from .printing import error, print_json, print_rejects
@@ -135,5 +135,5 @@ def _express(settings: Settings, repo: str, collection: str, instrument: str, ou
     for reject in rejects if output is None and not settings.json else ():
         error(f"{reject.item} {reject.reason}")
     if output is not None and not settings.json:
-        print_rejects((r.item, r.reason) for r in rejects)
+        print_rejects(rejects, {})
     return 1 if rejects else 0

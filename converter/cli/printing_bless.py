@@ -43,7 +43,7 @@ def print_blessing(outcome: Blessing, settings: Settings, written: bool) -> None
         say()
         print_decisions(plan.decisions, FIRST, settings.verbose)
         print_skips([(s.item, s.reason) for s in plan.skips], settings.verbose)
-    print_rejects((r.item, r.reason) for r in plan.rejects)
+    print_rejects(plan.rejects, {} if settings.verbose else plan.folded)
     print_conflicts(plan.conflicts, {} if settings.verbose else plan.folded)
     if not settings.quiet:
         say(_conclusion(outcome, written))
