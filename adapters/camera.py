@@ -18,6 +18,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import yaml
 
+from .curated.types import Curated
+
 EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
 GENERIC = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
 
@@ -338,6 +340,9 @@ class Camera:
     raw: ClassVar[Raw]
     calibrations: ClassVar[tuple[Calibration, ...]]
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
+
+    curated: ClassVar[Curated | None] = None
+    """Its part of a data package, `None` if there is no package for the camera."""
 
     @cached_property
     def instrument(self) -> Instrument:
