@@ -36,12 +36,12 @@ def qe_curve(document: CuratedDocument) -> list[Table]:
         raise ValueError(f"CALIBCLS is {document.metadata['CALIBCLS']!r}; QE curves have none")
     columns = [Column([str(v) for v in column(document, n)], name=n) for n in _MODES[mode]]
     for name in ("wavelength", "efficiency"):
+        values = numbers(column(document, name), name)
         unit = units.Unit(document.units.get(name, ""), parse_strict="silent")
         if name == "efficiency" and unit != units.percent:
             raise ValueError(f"efficiency has the unit {str(unit)!r}, expected '%'")
         if not unit.is_equivalent(units.m) and name == "wavelength":
             raise ValueError(f"wavelength has the unit {str(unit)!r}, expected a length")
-        values = numbers(column(document, name), name)
         if values.ndim != 1:
             raise ValueError(f"{name}: expected one number in a row")
         columns.append(Column(np.asarray(values), name=name, unit=unit))
