@@ -94,8 +94,8 @@ def _by_directory(names: Iterator[tuple[str, int | str]]) -> dict[str, int | str
     return table
 
 
-def find_policy(curated: Curated, package: Path) -> tuple[Path, Path]:
-    """The package's root and the camera's directory in it.
+def find_policy(curated: Curated, package: Path) -> tuple[Path | None, Path]:
+    """The package's root, if that is what was given, and the camera's directory in it.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def find_policy(curated: Curated, package: Path) -> tuple[Path, Path]:
     if (package / curated.policy).is_dir():
         return package, package / curated.policy
     if package.name == curated.policy:
-        return package.parent, package
+        return None, package
     raise UsageError(
         f"{printable(package)}: has no directory {curated.policy!r}; "
         f"expected a checkout of {curated.package}, or its directory {curated.policy!r}"
@@ -253,11 +253,15 @@ def walk(camera: Camera, package: Path) -> Found:
         raise UsageError(f"there is no package of curated calibrations for {camera.instrument.name}")
     root, policy = find_policy(curated, package)
     found = Found()
-    inside = os.path.realpath(root)
+    # The directory alone may be a link to where the package really is.
+    inside = os.path.dirname(os.path.realpath(policy)) if root is None else os.path.realpath(root)
     this = _Walk(camera, curated, inside, found)
+    if root is None:
+        this.policy(policy)
+        return found
     for path, _ in this.entries(root):
         if path == policy:
             this.policy(policy)
-        elif policy != Path(os.path.abspath(package)):
+        else:
             found.skip(path, f"is not in the directory {curated.policy!r} of {camera.instrument.name}")
     return found

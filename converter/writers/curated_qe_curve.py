@@ -46,4 +46,4 @@ def qe_curve(document: CuratedDocument) -> list[Table]:
             raise ValueError(f"{name}: expected one number in a row")
         columns.append(Column(np.asarray(values), name=name, unit=unit))
     meta = {**document.metadata, "MODE": mode, "TYPE": "QE"}
-    return [Table(columns, meta={k: v for k, v in meta.items() if not k.startswith("__")})]
+    return [Table(columns, meta=meta)]

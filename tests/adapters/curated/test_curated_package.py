@@ -86,6 +86,10 @@ def test_the_package_or_the_directory_of_the_camera(decam: Path) -> None:
     whole, part = read_package(DECam(), decam), read_package(DECam(), decam / "decam")
     assert whole.files == part.files
     assert [Path(s.path).name for s in whole.skips] == ["README.md"]
+    # What lies beside the camera's directory does not matter where only that is given.
+    (decam / "elsewhere").symlink_to(decam.parent)
+    assert reasons(read_package(DECam(), decam), decam).keys() == {"elsewhere"}
+    assert read_package(DECam(), decam / "decam").rejects == ()
     assert part.skips == ()
 
 
