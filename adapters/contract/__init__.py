@@ -131,6 +131,10 @@ class CameraContract:
         """Commands of hand-offs can be filled in."""
         _none(declaration.hand_offs(self.camera))
 
+    def test_curated(self) -> None:
+        """The camera's part of a data package is named, with types that the stack reads."""
+        _none(declaration.curated(self.camera))
+
     # Paths.
 
     def test_templates_round_trip(self, gen2: Repository) -> None:

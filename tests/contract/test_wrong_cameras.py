@@ -13,6 +13,7 @@ import pytest
 
 from adapters.camera import Calibration, Camera, Detector, HandOffRule, Instrument, Lookup, PhysicalFilter
 from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
+from adapters.curated.types import Curated
 from adapters.hsc import HSC
 from converter.nouns import Reject
 from fixtures.hsc import HscSpec, make_hsc
@@ -166,6 +167,11 @@ WRONG = {
         type("HandOff", (Wrong,), {"hand_offs": (HandOffRule("x", "butler do {thing}"),)}),
         "hand_offs",
         "KeyError.*thing",
+    ),
+    "data package": (
+        type("Package", (Wrong,), {"curated": Curated("hsc", "obs_subaru_data", ("defect",))}),
+        "curated",
+        "'defect' is no dataset type",
     ),
     "template form": (
         with_bias(template="BIAS/%(calibDate)s/%(ccd)x.fits"),
