@@ -72,6 +72,28 @@ class _Extent(NamedTuple):
 class CuratedLoader(_BaseLoader):
     """A safe loader that also knows the tags of data packages."""
 
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Construct a mapping, refusing a key that is there twice.
+
+        Parameters
+        ----------
+        node, deep
+            As PyYAML passes them.
+
+        Returns
+        -------
+        mapping
+            What PyYAML constructed.
+        """
+        seen = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise ValueError(f"the key {key.value!r:.80} is there twice")
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
 
 def _tuple(loader: Any, node: yaml.Node) -> tuple[Any, ...]:
     return tuple(loader.construct_sequence(node, deep=True))

@@ -121,6 +121,8 @@ def bfk(document: CuratedDocument) -> list[Table]:
     else:
         table = Table({name: np.zeros(0) for name in ("AMPLIFIER", *(c for c, _ in _COLUMNS))})
     kernels = {} if document.is_table else document.content.get("detKernels") or {}
+    if not isinstance(kernels, Mapping):
+        raise ValueError("detKernels: expected a mapping by detector")
     if level == "DETECTOR" and not kernels:
         raise ValueError("has no detKernels, and LEVEL is 'DETECTOR'")
     meta = followed_by(

@@ -139,6 +139,7 @@ def test_deep_nesting() -> None:
 
 
 def test_other_things_that_are_no_document() -> None:
+    assert "the key 'A' is there twice" in refusal("metadata: {A: 1, B: 2, A: 1}")
     assert "is not a mapping" in refusal("- 1\n- 2")
     assert "has no metadata" in refusal("coeffs: []")
     assert "is not valid YAML" in refusal("metadata: [")
