@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from .curated.types import Curated
 from .instrument import Instrument, load_instrument
 
 EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
@@ -336,6 +337,9 @@ class Camera:
 
     deliveries: ClassVar[tuple[str, ...]] = ()
     """YAML files beside the class that declare masters made elsewhere (`adapters.sources.declaration`)."""
+
+    curated: ClassVar[Curated | None] = None
+    """Its part of a data package, `None` if there is no package for the camera."""
 
     @cached_property
     def instrument(self) -> Instrument:

@@ -68,7 +68,8 @@ def match_raws(camera: Camera, files: Iterable[RawFile], chosen: Collection[int]
         if unnamed:
             result.skips.append(
                 Skip(
-                    f"{file.path} detectors {join_numbers(unnamed)}", "no row in the raw table: Gen2 never saw them"
+                    f"{file.path} detectors {join_numbers(unnamed)}",
+                    "no row in the raw table: Gen2 never saw them",
                 )
             )
         strangers = contents.others + len(set(contents.hdus) - known)

@@ -13,6 +13,11 @@ def calibration_run(instrument: str, label: str, run_stamp: str) -> str:
     return f"{calibration_collection(instrument, label)}/{run_stamp}"
 
 
+def curated_run(instrument: str, label: str, run_stamp: str) -> str:
+    """RUN of the curated calibrations of one ``CALIBDATE``."""
+    return f"{calibration_collection(instrument, label)}/curated/{run_stamp}"
+
+
 def raw_run(instrument: str) -> str:
     """RUN of the raws: ``<inst>/raw/all``."""
     return f"{instrument}/raw/all"

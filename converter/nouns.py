@@ -212,6 +212,85 @@ class Observation:
     row: int
 
 
+class Box(NamedTuple):
+    """A box of pixels: lower left pixel, counted from 0, and size."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class CuratedFile:
+    """One text file of a data package, a dataset of curated calibrations.
+
+    Parameters
+    ----------
+    dataset_type
+        Gen3 dataset type name.
+    data_id
+        Detector and filter, as far as the dataset type has them.
+    path
+        Absolute path.
+    valid_from
+        Begin of its validity, from the file's name: ISO text, UTC.
+    calib_date
+        ``CALIBDATE`` of its metadata, which names the RUN: ISO text, UTC.
+    sha256
+        Digest of the file's content.
+    size
+        Bytes.
+    mtime_ns
+        Modification time, Unix nanoseconds.
+    provenance
+        The file, with the original texts of both dates.
+    """
+
+    dataset_type: str
+    data_id: DataId
+    path: str
+    valid_from: str
+    calib_date: str
+    sha256: str
+    size: int
+    mtime_ns: int
+    provenance: Provenance
+
+
+class CuratedStart(NamedTuple):
+    """When a file of a data package begins to be valid: ISO text, UTC."""
+
+    dataset_type: str
+    data_id: DataId
+    valid_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class CuratedDocument:
+    """What a text file of a data package says, as plain data.
+
+    Parameters
+    ----------
+    source
+        Name of the file, for messages.
+    metadata
+        Its metadata: texts, numbers, truth values, `None`, lists of them.
+    content
+        The rest of a YAML file, or the columns of a table as numpy arrays.
+    is_table
+        Whether it was a table.
+    units
+        Units of those columns that have one.
+    """
+
+    source: str
+    metadata: Mapping[str, Any]
+    content: Mapping[str, Any]
+    is_table: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A row or file that cannot be converted, and why.

@@ -24,6 +24,7 @@ MIN_NS = 0
 MAX_NS = 4_102_444_800 * SECOND
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
+_LEAP_SECONDS = datetime.date(1972, 1, 1).toordinal() - _EPOCH
 _TEXT = re.compile(
     r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"
     r"(?:[T ](?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:\.(?P<f>\d{1,9})\d*)?)?)?"
@@ -125,8 +126,17 @@ def parse_time(text: str) -> ParsedTime:
 
 
 @lru_cache(maxsize=1 << 16)
-def tai_minus_utc_ns(day: int) -> int:
-    """TAI - UTC in nanoseconds at the start of a UTC day (days since 1970-01-01)."""
+def tai_minus_utc_ns(day: int, ns: int = 0) -> int:
+    """TAI - UTC in nanoseconds.
+
+    Parameters
+    ----------
+    day
+        UTC day, counted from 1970-01-01.
+    ns
+        Nanoseconds since its start. They count before 1972 only, when UTC
+        drifted against TAI within a day.
+    """
     try:
         date = datetime.date.fromordinal(_EPOCH + day)
     except (ValueError, OverflowError):
@@ -135,7 +145,7 @@ def tai_minus_utc_ns(day: int) -> int:
         return 0  # UTC is not defined; such dates are clipped to unbounded anyway
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", erfa.ErfaWarning)  # "dubious year" for far futures
-        return round(float(erfa.dat(date.year, date.month, date.day, 0.0)) * SECOND)
+        return round(float(erfa.dat(date.year, date.month, date.day, min(ns / DAY, 1.0))) * SECOND)
 
 
 def to_tai(time: ParsedTime, scale: Scale, rollover_s: int = 0) -> int:
@@ -152,7 +162,8 @@ def to_tai(time: ParsedTime, scale: Scale, rollover_s: int = 0) -> int:
     """
     ns = time.day * DAY + time.ns
     if scale == "utc":
-        ns += tai_minus_utc_ns(time.day)
+        # From 1972 on only whole days differ: one entry of the cache for each.
+        ns += tai_minus_utc_ns(time.day, time.ns if time.day < _LEAP_SECONDS else 0)
     if time.is_date:
         ns += rollover_s * SECOND
     return ns

@@ -143,6 +143,10 @@ class CameraContract:
         """Declarations of masters made elsewhere can be read."""
         _none(declaration.deliveries(self.camera))
 
+    def test_curated(self) -> None:
+        """The camera's part of a data package is named, with types that the stack reads."""
+        _none(declaration.curated(self.camera))
+
     # Paths.
 
     def test_templates_round_trip(self, gen2: Repository) -> None:

@@ -17,6 +17,8 @@ from converter.nouns import Gen2to3Error, UsageError
 from converter.timespans import Span
 
 from ..camera import Calibration, Camera, TimeColumn
+from ..curated.layout import directory_name
+from ..curated.types import STANDARD_TYPES
 from ..gen2.templates import Template
 from ..instrument import DetectorSerial
 from ..registry import detect_camera, list_cameras
@@ -267,6 +269,19 @@ def hand_offs(camera: Camera) -> Iterator[str]:
             rule.command.format(**dict.fromkeys(HAND_OFF_FIELDS, "x"))
         except (KeyError, IndexError, ValueError) as exc:
             yield f"hand-off of {rule.dataset_type}: its command cannot be filled in: {exc!r}"
+
+
+def curated(camera: Camera) -> Iterator[str]:
+    """Data packages: one directory, dataset types that the stack reads, and directories that name one thing?"""
+    if (package := camera.curated) is None:
+        return
+    if not package.policy or "/" in package.policy:
+        yield f"curated: policy {package.policy!r}: expected the name of one directory"
+    for name in package.types or ():
+        if name not in STANDARD_TYPES:
+            yield f"curated: {name!r} is no dataset type that the stack reads from a package"
+    detectors = [directory_name(d.full_name) for d in camera.instrument.detectors]
+    yield from _repeated("curated: detector directory", detectors)
 
 
 def templates(camera: Camera) -> Iterator[str]:

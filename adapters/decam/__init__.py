@@ -12,6 +12,7 @@ from ..camera import (
     WRITE_CURATED,
     Calibration,
     Camera,
+    Curated,
     Extensions,
     HandOffRule,
     Lookup,
@@ -54,6 +55,7 @@ class DECam(Camera):
     translator = "DECam"
     # Nightly sets are taken in the afternoon, between 19h and 20h UTC, and dated by that day.
     calib_time_s = 70_200
+    curated = Curated("decam", "obs_decam_data")
 
     raw = Raw(
         template="%(date)s/%(filter)s/decam%(visit)07d.fits.fz[%(hdu)d]",

@@ -9,6 +9,7 @@ from ..camera import (
     WRITE_CURATED,
     Calibration,
     Camera,
+    Curated,
     HandOffRule,
     Lookup,
     Raw,
@@ -33,6 +34,7 @@ class HSC(Camera):
     mappers = ("lsst.obs.hsc.HscMapper", "lsst.obs.hsc.hscMapper.HscMapper")
     translator = "HSC"
     searches_for_calib = True
+    curated = Curated("hsc", "obs_subaru_data")
 
     raw = Raw(
         template="%(field)s/%(dateObs)s/%(pointing)05d/%(filter)s/HSC-%(visit)07d-%(ccd)03d.fits",

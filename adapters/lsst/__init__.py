@@ -16,6 +16,7 @@ from ..camera import (
     WRITE_CURATED,
     Calibration,
     Camera,
+    Curated,
     HandOffRule,
     Lookup,
     Raw,
@@ -115,6 +116,7 @@ class ImSim(LsstCamera):
     instrument_file = "imsim.yaml"
     mappers = ("lsst.obs.lsst.imsim.ImsimMapper",)
     translator = "LSSTCam-imSim"
+    curated = Curated("imsim", "obs_lsst_data")
     raw = Raw(
         template="raw/%(run)s/%(raftName)s/"
         "%(expId)08d-%(raftName)s-%(detectorName)s-det%(detector)03d.fits[0]",
@@ -138,6 +140,7 @@ class LATISS(LsstCamera):
     instrument_file = "latiss.yaml"
     mappers = ("lsst.obs.lsst.latiss.LatissMapper", "lsst.obs.lsst.auxTel.AuxTelMapper")
     translator = "LSST_LATISS"
+    curated = Curated("latiss", "obs_lsst_data")
     raw = Raw(
         template="raw/%(dayObs)s/%(expId)013d-det%(detector)03d.fits[0]",
         formatter="lsst.obs.lsst.rawFormatter.LatissRawFormatter",
@@ -179,6 +182,7 @@ class ComCam(LsstCamera):
     instrument_file = "comcam.yaml"
     mappers = ("lsst.obs.lsst.comCam.LsstComCamMapper",)
     translator = "LSSTComCam"
+    curated = Curated("comCam", "obs_lsst_data")
     raw = Raw(
         template="raw/%(dayObs)s/%(expId)013d/"
         "%(expId)013d-%(raftName)s-%(detectorName)s-det%(detector)03d.fits[0]",

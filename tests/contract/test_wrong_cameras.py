@@ -13,6 +13,7 @@ import pytest
 
 from adapters.camera import Calibration, Camera, Extensions, HandOffRule, Lookup, Serials
 from adapters.contract import CameraContract, Converted, Repository, bad_rows, conversion
+from adapters.curated.types import Curated
 from adapters.hsc import HSC
 from adapters.instrument import Detector, DetectorSerial, Instrument, PhysicalFilter
 from converter.nouns import Reject
@@ -201,6 +202,11 @@ WRONG = {
         type("HandOff", (Wrong,), {"hand_offs": (HandOffRule("x", "butler do {thing}"),)}),
         "hand_offs",
         "KeyError.*thing",
+    ),
+    "data package": (
+        type("Package", (Wrong,), {"curated": Curated("hsc", "obs_subaru_data", ("defect",))}),
+        "curated",
+        "'defect' is no dataset type",
     ),
     "template form": (
         with_bias(template="BIAS/%(calibDate)s/%(ccd)x.fits"),

@@ -1,0 +1,1 @@
+"""Data packages of curated calibrations: ``obs_*_data``, read as text files."""
