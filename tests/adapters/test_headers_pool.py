@@ -111,7 +111,7 @@ def test_no_orphans(tmp_path, how):
             os.killpg(run.pid, signal.SIGINT)
         else:
             os.kill(run.pid, signal.SIGKILL)
-        _, errors = run.communicate(timeout=20)
+        _, errors = run.communicate(timeout=60)
         if how == "ctrl-c":
             assert run.returncode != 0 and "KeyboardInterrupt" in errors
         deadline = time.monotonic() + 10
