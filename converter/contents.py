@@ -185,7 +185,7 @@ def _add_unnamed(group: list[Master], contents: Contents, known: set[int], resul
         result.skips.append(
             Skip(
                 f"{first.path} detectors {join_numbers(unnamed)}",
-                f"no row for these extensions: ingested as {first.key.dataset_type} without a validity range",
+                f"no good row for these extensions: ingested as {first.key.dataset_type} without a validity range",
                 "",
             )
         )
