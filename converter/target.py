@@ -245,6 +245,31 @@ def read_target(
     )
 
 
+def read_associations(
+    butler: Butler, instrument: str, dataset_types: Collection[str], collections: Collection[str]
+) -> dict[tuple[str, str], list[Association]]:
+    """What is certified, by collection and dataset type.
+
+    Parameters
+    ----------
+    butler
+        The target.
+    instrument
+        Gen3 instrument name.
+    dataset_types
+        Dataset types to read; those that are not registered are left out.
+    collections
+        CALIBRATION collections; those that are not there are left out.
+    """
+    there = {info.name for info in butler.collections.query_info("*")}
+    names = [name for name in collections if name in there]
+    result: dict[tuple[str, str], list[Association]] = {}
+    for dataset_type in butler.registry.queryDatasetTypes(sorted(dataset_types), missing=[]):
+        if is_readable(dataset_type) and dataset_type.isCalibration():
+            _read_associations(butler, instrument, dataset_type, names, result)
+    return result
+
+
 def _records(butler: Butler, element: str, instrument: str) -> list[dict[str, Any]]:
     records = butler.query_dimension_records(element, instrument=instrument, limit=None, explain=False)
     return [{k: v for k, v in record.toDict().items() if k != "instrument"} for record in records]
