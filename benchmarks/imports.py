@@ -50,7 +50,9 @@ def parse(arguments: list[str]) -> Options:
     )
     add = parser.add_argument
     add("--nights", type=int, default=9, help="nights of the delivery (default %(default)s)")
-    add("--transfer", choices=TRANSFERS, default="direct", help="default %(default)s")
+    add(
+        "--transfer", choices=TRANSFERS, default="hardlink", help="default %(default)s, as without the option"
+    )
     add("--repeat", type=int, default=3, help="turns, of which the least time counts (default %(default)s)")
     add("--dir", type=Path, default=CHECKOUT / "build" / "bench-import", help="working directory, wiped")
     add("--output", type=Path, default=CHECKOUT / "benchmarks" / "results" / "import.json", help="JSON file")
@@ -60,7 +62,9 @@ def parse(arguments: list[str]) -> Options:
     return Options(given.nights, given.transfer, given.repeat, given.dir.absolute(), given.output.absolute())
 
 
-def measure(options: Options, say: Callable[[str], None]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def measure(
+    options: Options, say: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Import and write bare in turns.
 
     Parameters
