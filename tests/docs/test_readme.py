@@ -35,6 +35,7 @@ def test_the_readme_is_tested():
         "quick-start",
         "one-shot",
         "incremental",
+        "import",
     ]
 
 

@@ -10,12 +10,12 @@ import yaml
 from lsst.daf.butler import Butler
 
 from fixtures import fits
-from fixtures.cp_delivery import CpSpec, cp_name, extension, extensions, make_cp_delivery, primary
+from fixtures.cp_delivery import cp_name, extension, extensions, make_cp_delivery, primary
 from fixtures.decam import NIGHTS, DecamSpec, make_decam
 from fixtures.decam_files import FILTERS
 
 from .place import CP_FORMATTER, Place, Row, digest, utc
-from .test_community_pipeline import SMALL, csv
+from .test_community_pipeline import SMALL
 
 HITS = (
     Path(os.environ.get("GEN2TO3_SHARED") or Path(__file__).resolve().parents[2].parent / "shared")
