@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,8 +169,6 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input(case: BadImport, tmp_path: Path, empty_repository: Path) -> None:
-    import shutil
-
     place = Place(tmp_path)
     make_cp_delivery(place.source, CpSpec(nights=NIGHTS, bands=(), ccds=CCDS))
     case.make(place.source)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from astropy.io import fits as reader
 from lsst.daf.butler import Butler
 
+from converter.convert import convert
+from converter.recipe import Recipe
 from fixtures import fits
 from fixtures.cp_delivery import cp_name, extension, extensions, make_cp_delivery, primary
 from fixtures.decam import NIGHTS, DecamSpec, make_decam
 from fixtures.decam_files import FILTERS
+from fixtures.decam_files import extension as image
 
 from .place import CP_FORMATTER, Place, Row, digest, utc
 from .test_community_pipeline import SMALL
@@ -224,8 +229,6 @@ def test_split_masters(tmp_path: Path) -> None:
     assert place.datasets() == {Row("cpBias", d, None, run) for d in (1, 2)}
     ((name, _, formatter),) = formatters(butler)
     assert name == "cpBias" and formatter != CP_FORMATTER
-    from astropy.io import fits as reader
-
     for detector in (1, 2):
         ref = butler.find_dataset("cpBias", instrument="DECam", detector=detector, collections=run)
         assert ref is not None
@@ -271,8 +274,6 @@ def test_masters_of_the_lsst_family(tmp_path: Path) -> None:
 
 
 def fits_image() -> bytes:
-    from fixtures.decam_files import extension as image
-
     return image([("EXTNAME", "IMAGE")])
 
 
@@ -323,9 +324,6 @@ def test_an_archive_with_a_type_that_the_camera_lacks(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def raws(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the raws of two nights, whose exposures go over 0h UTC, and no masters."""
-    from converter.convert import convert
-    from converter.recipe import Recipe
-
     tmp = tmp_path_factory.mktemp("raws")
     spec = DecamSpec(nights=NIGHTS[:2], ccds=(1, 2), filters=("g",), cp_bias=(), cp_flat=())
     made = make_decam(tmp / "gen2", spec)
@@ -336,8 +334,6 @@ def raws(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def boundary(place: Place, raws: Path, *validity: object) -> list[dict[str, str]]:
-    import shutil
-
     shutil.copytree(raws, place.target)
     done = place.imported("--validity", *validity, "--types", "cpBias", "--json")
     assert done.status == 0, done.out

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 from astropy.table import Table
+from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, Timespan
 
 from converter.import_calibs import import_calibs
 from converter.import_recipe import ImportRecipe
-from fixtures.cp_delivery import CpSpec, make_cp_delivery
+from converter.planning.imports import make_import_plan
+from converter.readback import read_back
+from fixtures import fits
+from fixtures.cp_delivery import CpSpec, cp_name, extensions, make_cp_delivery, primary
 from fixtures.decam import NIGHTS
 from fixtures.decam_files import FILTERS
 from fixtures.registry import DECAM_CALIB, write_calib_registry
@@ -132,8 +136,6 @@ def test_nine_nights_from_a_table_of_ten_lines(tmp_path: Path) -> None:
 
 
 def _timespan(begin: str, end: str) -> Timespan:
-    from astropy.time import Time
-
     return Timespan(Time(begin, scale="utc"), Time(end, scale="utc"))
 
 
@@ -194,9 +196,6 @@ def test_days_around_overlap(small: Place) -> None:
 
 
 def test_header_cards(tmp_path: Path) -> None:
-    from fixtures import fits
-    from fixtures.cp_delivery import cp_name, extensions, primary
-
     place = Place(tmp_path)
     for night, cards in {
         "2015-02-16": {"VBEGIN": "2015-02-16T12:00:00", "VEND": "2015-02-17T12:00:00.000000001"},
@@ -315,9 +314,6 @@ def test_library_and_printed_text(small: Place) -> None:
 
 
 def test_read_back_notices_what_is_gone(small: Place) -> None:
-    from converter.planning.imports import make_import_plan
-    from converter.readback import read_back
-
     recipe = ImportRecipe((str(small.source),), ("rule:previous-afternoon",), camera="decam")
     plan = make_import_plan(recipe, str(small.target))
     assert small.imported("--camera", "decam", "--validity", "rule:previous-afternoon").status == 0
