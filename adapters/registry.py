@@ -44,6 +44,18 @@ def _load(point: EntryPoint) -> CameraEntry:
         return CameraEntry(point.name, provider, None, f"{type(exc).__name__}: {exc}")
 
 
+def _points() -> list[EntryPoint]:
+    """The entry points, sorted by name, each once."""
+    points = sorted(entry_points(group=GROUP), key=lambda p: p.name.lower())
+    for first, second in pairwise(points):
+        if first.name.lower() == second.name.lower() and first.value != second.value:
+            raise UsageError(
+                f"camera name {second.name!r} is registered twice, as {first.value} and {second.value}; "
+                "uninstall one of the packages"
+            )
+    return list({p.name.lower(): p for p in points}.values())
+
+
 def list_cameras() -> list[CameraEntry]:
     """All registered cameras, sorted by name, broken ones included.
 
@@ -52,14 +64,7 @@ def list_cameras() -> list[CameraEntry]:
     UsageError
         Two entries have the same name (without regard to case).
     """
-    points = sorted(entry_points(group=GROUP), key=lambda p: p.name.lower())
-    for first, second in pairwise(points):
-        if first.name.lower() == second.name.lower() and first.value != second.value:
-            raise UsageError(
-                f"camera name {second.name!r} is registered twice, as {first.value} and {second.value}; "
-                "uninstall one of the packages"
-            )
-    return [_load(p) for p in {p.name.lower(): p for p in points}.values()]
+    return [_load(point) for point in _points()]
 
 
 def get_camera(name: str) -> Camera:
@@ -71,6 +76,10 @@ def get_camera(name: str) -> Camera:
         No camera answers to the name, or the one that does cannot be loaded.
     """
     wanted = name.lower()
+    # By short name first: loading all takes long.
+    for point in _points():
+        if point.name.lower() == wanted and (camera := _load(point).camera) is not None:
+            return camera
     entries = list_cameras()
     for entry in entries:
         if entry.name.lower() == wanted and entry.camera is None:

@@ -189,13 +189,26 @@ def _wall(result: dict[str, Any]) -> float:
     return float(result["wall_s"])
 
 
-def _case(
+def case(
     name: str,
     parts: list[dict[str, Any]],
     bare: dict[str, Any] | None = None,
     commands: dict[str, Any] | None = None,
     counts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """One line of the table.
+
+    Parameters
+    ----------
+    name
+        What is measured.
+    parts
+        The steps that it consists of.
+    bare, commands
+        The same work by others.
+    counts
+        What was counted beside.
+    """
     ours, cpu = sum(p["wall_s"] for p in parts), sum(p["cpu_s"] for p in parts)
     return {
         "case": name,
@@ -214,6 +227,16 @@ def _case(
     }
 
 
+def machine() -> dict[str, Any]:
+    """Where the measurement was made."""
+    return {
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "daf_butler": version("lsst-daf-butler"),
+    }
+
+
 def report(options: Options, measured: Measured) -> dict[str, Any]:
     """Put everything together, as it goes to the JSON file."""
     convert = min(measured.convert, key=_convert_wall)
@@ -225,12 +248,7 @@ def report(options: Options, measured: Measured) -> dict[str, Any]:
     again = [second["plan"], second["apply"]]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cores": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "daf_butler": version("lsst-daf-butler"),
-        },
+        "machine": machine(),
         "size": {
             "masters": measured.made["masters"],
             "raws": measured.made["raws"],
@@ -242,12 +260,12 @@ def report(options: Options, measured: Measured) -> dict[str, Any]:
         "transfer": options.transfer,
         "repeat": options.repeat,
         "cases": [
-            _case("plan", [convert["plan"]], counts=convert),
-            _case("apply", [convert["apply"]]),
-            _case("convert", both, bare, commands, convert),
-            _case("verify", [verify]),
-            _case("convert+verify", [*both, verify], bare, commands, convert),
-            _case("second convert", again, counts=second),
+            case("plan", [convert["plan"]], counts=convert),
+            case("apply", [convert["apply"]]),
+            case("convert", both, bare, commands, convert),
+            case("verify", [verify]),
+            case("convert+verify", [*both, verify], bare, commands, convert),
+            case("second convert", again, counts=second),
         ],
         "second": {
             "wrote": second["wrote"],
@@ -308,11 +326,11 @@ def table(cases: list[dict[str, Any]]) -> str:
 def show(result: dict[str, Any]) -> str:
     """Everything that is worth reading, as text."""
     size, check = result["size"], result["verification"]
-    machine = result["machine"]
+    where = result["machine"]
     lines = [
         f"{size['masters']} masters, {size['raws']} raws, {size['runs']} RUNs, {size['certify_calls']} ranges, "
-        f"transfer {result['transfer']}; {machine['cores']} cores, Python {machine['python']}, "
-        f"daf_butler {machine['daf_butler']}",
+        f"transfer {result['transfer']}; {where['cores']} cores, Python {where['python']}, "
+        f"daf_butler {where['daf_butler']}",
         "",
         table(result["cases"]),
         "",

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from lsst.daf.butler import Butler
 
 from converter.apply import apply, ledger_path
 from converter.collector import settle
+from converter.import_recipe import ImportRecipe
 from converter.planning.conversion import make_plan
+from converter.planning.imports import make_import_plan
+from converter.readback import read_back
 from converter.recipe import Recipe
 from converter.verify import verify
+from fixtures.cp_delivery import CpSpec, make_cp_delivery
 from fixtures.large import make_large
 
 from . import bare, commands
@@ -69,6 +74,46 @@ def verification(gen2: str, target: str) -> dict[str, Any]:
     }
 
 
+def make_delivery(root: str, nights: int, table: str) -> dict[str, Any]:
+    """Make a delivery of the Community Pipeline, and a table with a line for each night."""
+    days = [date(2015, 2, 16) + timedelta(number) for number in range(nights)]
+    with clock() as timed:
+        made = make_cp_delivery(Path(root), CpSpec(nights=tuple(map(str, days))))
+    lines = [f"*,{day},{day}T12:00:00,{day + timedelta(1)}T12:00:00" for day in days]
+    Path(table).write_text("\n".join(["dataset_type,calib_date,begin,end", *lines, ""]))
+    return timed.as_dict() | {"files": len(made.files)}
+
+
+def import_calibs(delivery: str, table: str, target: str, transfer: str) -> dict[str, Any]:
+    """Plan, apply and read back, in one process as the command line does it.
+
+    The repository is made before, as for the bare side: with some thousands
+    of datasets this would be a large part of the time.
+    """
+    Butler.makeRepo(_fresh(target))
+    recipe = ImportRecipe((delivery,), (table,), camera="decam", transfer=transfer)
+    with clock() as planning:
+        plan = make_import_plan(recipe, target)
+    plan_peak = peak_rss_mb()
+    with clock() as applying:
+        conversion = apply(plan, target)
+    apply_peak = peak_rss_mb()
+    with clock() as reading:
+        found = read_back(target, plan.certifies)
+    return {
+        "plan": planning.as_dict() | {"peak_rss_mb": plan_peak},
+        "apply": applying.as_dict() | {"peak_rss_mb": apply_peak},
+        "read back": reading.as_dict() | {"peak_rss_mb": peak_rss_mb()},
+        "written": dict(plan.written),
+        "certified": dict(plan.certified),
+        "rejects": len(plan.rejects),
+        "conflicts": len(plan.conflicts),
+        "found": found.found.total(),
+        "missing": found.missing[:3],
+        "wrote": conversion is not None,
+    }
+
+
 def write_bare(converted: str, target: str, transfer: str) -> dict[str, Any]:
     """Write the content of a converted repository again, with bare daf_butler."""
     with Butler.from_config(converted, writeable=False) as ours:
@@ -112,6 +157,8 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "make": make,
     "convert": convert,
     "verify": verification,
+    "make_delivery": make_delivery,
+    "import": import_calibs,
     "bare": write_bare,
     "commands": stock_commands,
 }

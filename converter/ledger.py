@@ -71,6 +71,8 @@ class Ledger:
         try:
             db = sqlite_utils.Database(self.path)
             if "conversions" not in db.table_names():
+                # All tables or none, and one wait for the disk.
+                db.execute("BEGIN IMMEDIATE")
                 db["conversions"].create(
                     {
                         "id": int,
@@ -114,6 +116,7 @@ class Ledger:
                     },
                     foreign_keys=[("conversion", "conversions", "id")],
                 )
+                db.conn.commit()
             return db
         except Exception as exc:
             raise Gen2to3Error(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
+from math import prod
 
 from .nouns import DataId, Master, MasterKey
 from .statements import Selector
 
 _NUMBER = re.compile(r"\.\d+$")
 
-Axis = tuple[str, int | None, str | None]
+Axis = tuple[str, int | None, str | None, str]
 
 
 class MasterIndex:
@@ -31,37 +33,40 @@ class MasterIndex:
         self._by_file: dict[str, list[Master]] = defaultdict(list)
         for master in masters:
             data_id = master.key.data_id
-            self._groups[master.key.dataset_type, data_id.detector, data_id.physical_filter].append(master)
+            axis = master.key.dataset_type, data_id.detector, data_id.physical_filter, master.calib_date
+            self._groups[axis].append(master)
             self._by_file[master.path.rpartition("/")[2]].append(master)
         self._memo: dict[tuple[str, tuple[str, ...]], list] = {}
 
     def find(self, selector: Selector) -> list[MasterKey]:
         """Keys of the masters that a selector means."""
-        return [m.key for m in self._candidates(selector) if selector.matches(m, self._name(m))]
+        if selector.file and not any(c in pattern for pattern in selector.file for c in "*?[/"):
+            # Plain names.
+            named = (m for name in dict.fromkeys(selector.file) for m in self._by_file.get(name, ()))
+            return [m.key for m in named if selector.matches(m, self._name(m))]
+        only_file = Selector(file=selector.file)
+        return [m.key for m in self._candidates(selector) if not selector.file or only_file.matches(m)]
 
     def _name(self, master: Master) -> str:
         detector = master.key.data_id.detector
         return "" if detector is None else self._names.get(detector, "")
 
     def _candidates(self, selector: Selector) -> Iterator[Master]:
-        """Those that type, detector and filter leave; or those of the named files, where names are plain."""
-        if selector.file and not any(c in pattern for pattern in selector.file for c in "*?[/"):
-            for name in dict.fromkeys(selector.file):
-                yield from self._by_file.get(name, ())
-            return
-        types = self._matching("dataset_type", selector.dataset_type, 0)
-        detectors = self._matching("detector", selector.detector, 1)
-        filters = self._matching("physical_filter", selector.physical_filter, 2)
-        if len(types) * len(detectors) * len(filters) > len(self._groups):
-            wanted = set(types), set(detectors), set(filters)
+        """Those that all columns but the file leave."""
+        matching = (
+            self._matching("dataset_type", selector.dataset_type, 0),
+            self._matching("detector", selector.detector, 1),
+            self._matching("physical_filter", selector.physical_filter, 2),
+            self._matching("calib_date", selector.calib_date, 3),
+        )
+        if prod(map(len, matching)) > len(self._groups):
+            wanted = [set(values) for values in matching]
             for axis, group in self._groups.items():
                 if all(value in values for value, values in zip(axis, wanted, strict=True)):
                     yield from group
             return
-        for dataset_type in types:
-            for detector in detectors:
-                for physical_filter in filters:
-                    yield from self._groups.get((dataset_type, detector, physical_filter), ())
+        for axis in product(*matching):
+            yield from self._groups.get(axis, ())
 
     def _matching(self, column: str, patterns: tuple[str, ...], position: int) -> list:
         """Values of one axis that the patterns let through, by the selector's own rule."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .nouns import UsageError
 from .operations import Certify
-from .target import Association, open_reading, read_target
+from .target import Association, open_reading, read_associations
 
 
 @dataclass
@@ -54,10 +54,9 @@ def read_back(target: str, certifies: Iterable[Certify]) -> Readback:
     if butler is None:
         raise UsageError(f"{target}: there is no Butler repository")
     for instrument, group in wanted.items():
-        state = read_target(butler, instrument, {c.dataset_type for c in group}, prefix="")
-        there: dict[tuple[str, str], set[Association]] = {
-            key: set(rows) for key, rows in state.associations.items()
-        }
+        types, collections = {c.dataset_type for c in group}, {c.collection for c in group}
+        found = read_associations(butler, instrument, types, collections)
+        there = {key: set(rows) for key, rows in found.items()}
         for certify in group:
             rows = there.get((certify.collection, certify.dataset_type), set())
             span = certify.span.clipped()

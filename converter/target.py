@@ -216,7 +216,12 @@ def read_target(
             names[info.type].append(info.name)
     types = list(butler.registry.queryDatasetTypes(list(dataset_types), missing=[])) if dataset_types else []
     instruments = _records(butler, "instrument", instrument)
-    exposures = _records(butler, "exposure", instrument)
+
+    # Without the instrument there is nothing that names it, and each query takes time.
+    def of_instrument(element: str) -> list[dict[str, Any]]:
+        return _records(butler, element, instrument) if instruments else []
+
+    exposures = of_instrument("exposure")
     datasets: dict[tuple[str, str], set[DataId]] = {}
     associations: dict[tuple[str, str], list[Association]] = {}
     for dataset_type in types if instruments else ():
@@ -229,11 +234,11 @@ def read_target(
             )
     return TargetState(
         instrument=instruments[0] if instruments else None,
-        detectors={record["id"]: record for record in _records(butler, "detector", instrument)},
-        filters={record["name"]: record for record in _records(butler, "physical_filter", instrument)},
+        detectors={record["id"]: record for record in of_instrument("detector")},
+        filters={record["name"]: record for record in of_instrument("physical_filter")},
         exposures={record["id"]: _exposure(record) for record in exposures},
         observations={record["obs_id"]: record["id"] for record in exposures},
-        days=_days(butler, instrument),
+        days=_days(butler, instrument) if instruments else {},
         dataset_types={
             t.name: TargetDatasetType(tuple(t.dimensions.required), t.storageClass_name, t.isCalibration())
             for t in types
@@ -243,6 +248,31 @@ def read_target(
         datasets=datasets,
         associations=associations,
     )
+
+
+def read_associations(
+    butler: Butler, instrument: str, dataset_types: Collection[str], collections: Collection[str]
+) -> dict[tuple[str, str], list[Association]]:
+    """What is certified, by collection and dataset type.
+
+    Parameters
+    ----------
+    butler
+        The target.
+    instrument
+        Gen3 instrument name.
+    dataset_types
+        Dataset types to read; those that are not registered are left out.
+    collections
+        CALIBRATION collections; those that are not there are left out.
+    """
+    there = {info.name for info in butler.collections.query_info("*")}
+    names = [name for name in collections if name in there]
+    result: dict[tuple[str, str], list[Association]] = {}
+    for dataset_type in butler.registry.queryDatasetTypes(sorted(dataset_types), missing=[]):
+        if is_readable(dataset_type) and dataset_type.isCalibration():
+            _read_associations(butler, instrument, dataset_type, names, result)
+    return result
 
 
 def _records(butler: Butler, element: str, instrument: str) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from adapters.sources.delivery import Delivery, read_delivery
 from adapters.sources.loading import load_declaration
 
 from ..import_recipe import ImportRecipe
-from ..nouns import Skip, UsageError
+from ..nouns import Gen2to3Error, Skip, UsageError
 from ..progress import Progress, no_progress
 from ..target import TargetState, local_path, open_reading, read_target
 from ..validity_sources import FromCards, FromTable, Source, parse_validity
@@ -58,8 +59,9 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     _check_places(recipe, target)
     butler = open_reading(target)
     camera = _camera(recipe, target, butler)
-    source = combine([parse_validity(text) for text in recipe.validity])
-    declarations = _declarations(recipe, camera)
+    with _named_in_the_call():
+        source = combine([parse_validity(text) for text in recipe.validity])
+        declarations = _declarations(recipe, camera)
     for _ in progress([recipe.sources], "headers", 1):
         delivery = read_delivery(
             camera,
@@ -86,6 +88,17 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     _plan_masters(camera, recipe, delivery, source, state, plan)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan
+
+
+@contextmanager
+def _named_in_the_call() -> Iterator[None]:
+    """What cannot be read as a whole was named in the call, so it is the call that cannot be carried out."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Gen2to3Error as exc:
+        raise UsageError(str(exc)) from exc
 
 
 def _check_places(recipe: ImportRecipe, target: str) -> None:
@@ -187,7 +200,8 @@ def _plan_masters(
         )
     else:
         exposures = exposures_by_filter(state.exposures.values())
-        validity = plan_external(camera, masters, source, recipe.overlaps, exposures)
+        with _named_in_the_call():
+            validity = plan_external(camera, masters, source, recipe.overlaps, exposures)
     plan.decisions += validity.decisions
     plan.rejects += validity.rejects
     plan.skips += validity.skips

@@ -31,8 +31,8 @@ from .split import divide, split, staging
 
 T = TypeVar("T")
 
-CHECKED_FILES = 200
-"""Number of files of a batch whose stored formatter and path are read back."""
+CHECKED = 200
+"""Number of datasets of a batch whose stored formatter and path are read back."""
 
 
 def prepare(butler: Butler, operations: Sequence[Operation]) -> None:
@@ -110,7 +110,7 @@ def _write(
             for files, mode in ((ingests, transfer), (pieces, "move")):
                 if files:
                     ingest(butler, files, mode, references)
-                    check_formatters(butler, files, CHECKED_FILES, references)
+                    check_formatters(butler, files, CHECKED, references)
             decertify(butler, _only(batch, Decertify), references)
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):

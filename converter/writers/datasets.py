@@ -136,7 +136,8 @@ def check_formatters(
     operations
         What was ingested.
     sample
-        Check about this many files, evenly spread; `None` for all.
+        Check about this many datasets, evenly spread over the files; `None`
+        for all.
     references
         Refs of the batch.
 
@@ -151,16 +152,21 @@ def check_formatters(
         A dataset is not stored, under another formatter, or another path.
     """
     refs = References(butler) if references is None else references
-    files = [(operation, file) for operation in operations for file in operation.files]
-    step = 1 if not sample else max(1, len(files) // sample)
+    # A file can hold many datasets, each with a record of its own.
+    datasets = [
+        (operation, file, dataset)
+        for operation in operations
+        for file in operation.files
+        for dataset in file.datasets
+    ]
+    step = 1 if not sample else max(1, len(datasets) // sample)
     expected: dict[object, IngestFile] = {}
     made = []
-    for operation, file in files[::step]:
-        refs.expand(operation.instrument, file.datasets)
-        for dataset_type, data_id in file.datasets:
-            ref = refs.make(dataset_type, operation.run, operation.instrument, data_id)
-            made.append(ref)
-            expected[ref.id] = file
+    for operation, file, (dataset_type, data_id) in datasets[::step]:
+        refs.expand(operation.instrument, [(dataset_type, data_id)])
+        ref = refs.make(dataset_type, operation.run, operation.instrument, data_id)
+        made.append(ref)
+        expected[ref.id] = file
     # No public method tells the formatter of a stored dataset (Butler.export
     # writes it to a file, 30 times slower). `export_records` is the documented
     # method of a Datastore for this; only the attribute is private.

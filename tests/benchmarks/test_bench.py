@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import run
+from benchmarks import imports, run
 
 CASE_KEYS = {
     "case",
@@ -119,3 +119,41 @@ def test_the_starting_process_stays_small() -> None:
     """Its memory would show in the peak of every step."""
     code = "import sys, benchmarks.run; sys.exit(any(m in sys.modules for m in ('lsst', 'astropy', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=run.CHECKOUT, check=False).returncode == 0
+
+
+def test_import_benchmark(tmp_path: Path) -> None:
+    output = tmp_path / "import.json"
+    words = ["--nights", "1", "--repeat", "1", "--dir", tmp_path / "work", "--output", output]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.imports", *words],
+        cwd=run.CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(output.read_text())
+    assert result["size"] == {"nights": 1, "datasets": 372, "runs": 1, "certify_calls": 2}
+    cases = {case["case"]: case for case in result["cases"]}
+    assert list(cases) == ["plan", "apply", "read back", "import-calibs"]
+    assert cases["import-calibs"]["ratio"] > 0
+    ours, bare = (tmp_path / "work" / name / "gen3.sqlite3" for name in ("gen3", "bare"))
+    query = "SELECT id, dataset_type_id FROM dataset"
+    assert rows(ours, query) == rows(bare, query)
+    assert len(rows(ours, query)) == 372
+
+
+def test_problems_of_an_import_are_found() -> None:
+    ours = {"written": {"a": 372}, "certified": {"a": 372}, "found": 372, "rejects": 0, "conflicts": 0}
+    ours["missing"] = []
+    bare: dict = {"differences": []}
+    assert imports.problems(1, [ours], [bare]) == []
+    for changed in (
+        ours | {"written": {"a": 371}},
+        ours | {"certified": {}},
+        ours | {"found": 0},
+        ours | {"rejects": 1},
+        ours | {"missing": ["one"]},
+    ):
+        assert len(imports.problems(1, [changed], [bare])) == 1
+    assert len(imports.problems(1, [ours], [{"differences": ["cpBias datasets"]}])) == 1

@@ -4,6 +4,8 @@ import pytest
 
 from adapters.sources.loading import load_declaration
 from fixtures import fits
+from fixtures.cp_delivery import CpSpec, make_cp_delivery
+from fixtures.decam import NIGHTS
 
 from . import markdown
 
@@ -23,16 +25,19 @@ def archive(tmp_path):
         "sky_preview.fits": {},
     }
     for name, cards in made.items():
-        fits.write(tmp_path / "delivery" / name, fits.header(cards))
+        fits.write(tmp_path / "archive" / name, fits.header(cards))
+    make_cp_delivery(tmp_path / "delivery", CpSpec(nights=NIGHTS[:3], bands=("g",), ccds=(1, 2)))
     return tmp_path
 
 
 def test_the_files_are_spelled_out():
-    assert set(markdown.files(PAGE)) == {"archive.yaml", "look.py"}
+    assert set(markdown.files(PAGE)) == {"archive.yaml", "look.py", "nights.csv"}
 
 
-def test_the_commands_run(archive):
-    commands = markdown.sections(PAGE)["look"]
+@pytest.mark.parametrize("section", markdown.sections(PAGE))
+def test_the_commands_run(archive, section):
+    commands = markdown.sections(PAGE)[section]
+    assert commands
     markdown.run(commands, archive, markdown.environment(archive / "bin"))
 
 

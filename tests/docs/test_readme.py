@@ -38,6 +38,7 @@ def test_the_readme_is_tested():
         "quick-start",
         "one-shot",
         "incremental",
+        "import",
     ]
 
 
