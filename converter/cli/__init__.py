@@ -32,6 +32,7 @@ from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
 from .printing import error
+from .register import register
 from .verify import verify
 
 INTERRUPTED = 130
@@ -78,5 +79,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, bless, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, register, bless, verify):
     main.add_command(command)
