@@ -33,6 +33,7 @@ from .inspect import inspect
 from .options import Settings
 from .printing import error
 from .register import register
+from .status import status
 from .verify import verify
 
 INTERRUPTED = 130
@@ -79,5 +80,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, register, bless, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, register, bless, verify, status):
     main.add_command(command)
