@@ -257,7 +257,9 @@ class Ledger:
         )
         return [SerialPeriod(**row) for row in rows]
 
-    def rows(self, sql: str, parameters: Sequence[Any] = (), table: str = "conversions") -> list[dict[str, Any]]:
+    def rows(
+        self, sql: str, parameters: Sequence[Any] = (), table: str = "conversions"
+    ) -> list[dict[str, Any]]:
         """Rows of a query; none if there is no ledger, or not this table in it."""
         if not self.exists:
             return []

@@ -86,7 +86,10 @@ def conversions(ledger: Ledger) -> list[Conversion]:
                 row["command"],
                 row["started_utc"],
                 row["finished_utc"],
-                *(_number(counts, key) for key in ("written", "certified", "rejected", "skipped", "decisions")),
+                *(
+                    _number(counts, key)
+                    for key in ("written", "certified", "rejected", "skipped", "decisions")
+                ),
             )
         )
     return found
@@ -144,9 +147,7 @@ def hand_offs(ledger: Ledger) -> list[RecordedHandOff]:
     for row in rows:
         label = json.loads(row["recipe"]).get("label")
         instrument = _instrument(ledger, row["conversion"])
-        found[row["source"], row["reason"]] = RecordedHandOff(
-            row["source"], row["reason"], label, instrument
-        )
+        found[row["source"], row["reason"]] = RecordedHandOff(row["source"], row["reason"], label, instrument)
     return list(found.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..register import Registration, RegisterRecipe
+from ..register import RegisterRecipe, Registration
 from ..register import register as run_registration
 from .options import Settings, ledger_option, speaking
 from .printing import error, one_line, plural, print_json, say
