@@ -169,7 +169,7 @@ def explain(
     asked, physical_filter = find_time(butler, instrument, question)
     data_id = find_data_id(butler, instrument, question, dimensions, physical_filter)
     collection = question.collection or default_collection(butler, instrument, recipe)
-    if question.collection and not butler.collections.query(question.collection):
+    if question.collection and question.collection not in butler.collections.query("*"):
         raise UsageError(f"{target} has no collection {question.collection}")
     searched = [name for name, _ in search_order(butler, collection)]
     candidates: list[Candidate] = []

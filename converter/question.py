@@ -164,7 +164,7 @@ def default_collection(butler: Butler, instrument: str, recipe: Recipe | None) -
         Several could be meant.
     """
     chain = names.calibration_chain(instrument)
-    if butler.collections.query(chain):
+    if chain in butler.collections.query("*"):
         return chain
     there = searched_collections(butler, instrument)
     own = "" if recipe is None else names.calibration_collection(instrument, recipe.label)
