@@ -82,5 +82,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Camera]:
 def of_kind(changes: Iterable[dict[str, Any]], change: str) -> list[tuple[Any, ...]]:
     """The differences of one kind, by what a reader sees."""
     return [
-        (c["element"], c["key"], c["field"], c["before"], c["after"]) for c in changes if c["change"] == change
+        (c["element"], c["key"], c["field"], c["before"], c["after"])
+        for c in changes
+        if c["change"] == change
     ]

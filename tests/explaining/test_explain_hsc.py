@@ -175,7 +175,9 @@ def test_the_choice_is_what_the_butler_finds(layered, collection):
                 assert said.choice is None and said.matching == []
             else:
                 assert (said.choice.dataset_id, said.choice.run) == (str(ref.id), ref.run)
-    assert outcomes["one"] > 5 and (outcomes["none"] > 2 or collection in ("HSC/calib/aside", "RUN")), outcomes
+    assert outcomes["one"] > 5 and (outcomes["none"] > 2 or collection in ("HSC/calib/aside", "RUN")), (
+        outcomes
+    )
 
 
 def test_a_collection_that_came_first(layered, run_json):
@@ -252,7 +254,10 @@ def test_what_is_declared_and_not_there(odd, run_json):
     ("arguments", "says"),
     [
         (("raw", "--detector", 50, "--exposure", NIGHT), "raw is no calibration dataset type"),
-        (("nope", "--detector", 50, "--exposure", NIGHT), "there is no dataset type 'nope'; calibrations: bias"),
+        (
+            ("nope", "--detector", 50, "--exposure", NIGHT),
+            "there is no dataset type 'nope'; calibrations: bias",
+        ),
         (("bias", "--detector", 300, "--exposure", NIGHT), "there is no detector 300 of HSC"),
         (("bias", "--exposure", NIGHT), "bias goes by detector; give --detector"),
         (("bias", "--detector", 50, "--exposure", 1), "there is no exposure 1 of HSC"),
@@ -269,7 +274,10 @@ def test_what_is_declared_and_not_there(odd, run_json):
             f"exposure {NIGHT} was taken through",
         ),
         (("bias", "--detector", 50, "--exposure", NIGHT, "--collection", "x"), "has no collection x"),
-        (("bias", "--detector", 50, "--exposure", NIGHT, "--instrument", "X"), "has no instrument X, only HSC"),
+        (
+            ("bias", "--detector", 50, "--exposure", NIGHT, "--instrument", "X"),
+            "has no instrument X, only HSC",
+        ),
         (("bias", "--detector", 50, "--exposure", NIGHT, "--root", "/nonexistent"), "/nonexistent"),
     ],
 )

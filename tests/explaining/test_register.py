@@ -69,9 +69,10 @@ def test_again_is_nothing(repo, run, run_json):
         status, done = run_json("register", repo, "--camera", "hsc", *options)
         assert (status, done["conversion"], done["operations"]) == (0, None, 0)
         assert (done["difference"], done["conflicts"], done["decisions"]) == ([], [], [])
-    assert "Nothing to write: all records are as the camera declares them" in run(
-        "register", repo, "--camera", "HSC"
-    ).stdout
+    assert (
+        "Nothing to write: all records are as the camera declares them"
+        in run("register", repo, "--camera", "HSC").stdout
+    )
     assert digest(repo) == before
 
 
