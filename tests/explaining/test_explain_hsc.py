@@ -93,7 +93,7 @@ def test_one_answer_in_full(odd, butler, run_json):
         {"calibDate": "2014-10-02"},
     )
     assert (said["outcome"], said["why"], said["problem"]) == ("agree", "", "")
-    assert [d["rule"] for d in said["decisions"]][0] == "dialect"
+    assert next(d["rule"] for d in said["decisions"]) == "dialect"
 
 
 def test_the_decision_that_moved_a_boundary(odd, run_json):
@@ -304,7 +304,7 @@ def test_without_a_ledger(odd, run, run_json, tmp_path):
 
 def test_a_gen2_repository_that_is_gone(odd, run_json, tmp_path):
     """It is named by the ledger only, so the rest is said all the same."""
-    made, target = odd
+    _made, target = odd
     shutil.copytree(target, tmp_path / "gen3")
     ledger = tmp_path / "gen3/gen2to3.sqlite3"
     with closing(sqlite3.connect(ledger)) as db, db:

@@ -42,7 +42,7 @@ def certify(root: Path, dataset_type: str, collection: str, instrument: str = "H
 
 
 def test_everything(odd, run_json):
-    made, target = odd
+    _made, target = odd
     code, said = run_json("status", target)
     assert code == 0
     assert (said["universe"], said["ledger"]) == (8, str(target / "gen2to3.sqlite3"))
@@ -109,7 +109,7 @@ def test_one_screen(odd, run):
 def test_a_hand_off_is_open_until_something_is_certified(copied, run, run_json):
     certify(copied, "camera", "HSC/calib/gen2")
     certify(copied, "bfKernel", "HSC/calib/elsewhere", detector=50)  # a collection that nothing searches
-    code, said = run_json("status", copied)
+    _code, said = run_json("status", copied)
     (hsc,) = said["instruments"]
     assert {h["dataset_type"] for h in hsc["hand_offs"]} == {"bfKernel", "yBackground", "transmission curves"}
     assert hsc["ready"] and said["ready_for_isr"] == {"ready": True, "missing": []}
