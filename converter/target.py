@@ -91,7 +91,8 @@ class TargetState:
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     datasets: Mapping[tuple[str, str], set[DataId]] = field(default_factory=dict)
     associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
-    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # What the universe can hold is no content: an empty repository equals none.
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
 
 def local_path(root: str) -> Path | None:
