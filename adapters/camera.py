@@ -287,12 +287,17 @@ class HandOffRule:
     pattern
         Glob of Gen2 files below the calibration root or root that it covers,
         ``""`` if there are none; files there are handed off, not lost. With a
-        pattern the hand-off is shown only when such files are there.
+        pattern the hand-off is shown only when such files are there. Without
+        one it is what ISR needs of every repository.
+    written
+        Globs of the dataset types that the command writes, if ``dataset_type``
+        is the name of a group of them.
     """
 
     dataset_type: str
     command: str
     pattern: str = ""
+    written: tuple[str, ...] = ()
 
 
 def _directory(owner: type) -> Path:
@@ -351,6 +356,11 @@ class Camera:
         """The files of `deliveries`, which are beside the class that names them."""
         owner = next(c for c in type(self).__mro__ if "deliveries" in vars(c))
         return tuple(_directory(owner) / name for name in self.deliveries)
+
+    @property
+    def needed_for_isr(self) -> tuple[str, ...]:
+        """Dataset types that ISR needs and that no Gen2 repository has: the hand-offs without a pattern."""
+        return tuple(dict.fromkeys(rule.dataset_type for rule in self.hand_offs if not rule.pattern))
 
     def redeclared(self, **changes: Any) -> Self:
         """A copy that declares some things otherwise, as a recipe may ask for.

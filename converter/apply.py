@@ -91,12 +91,15 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     book = Ledger(path)
     unknown = _unknown(plan, book)
     if plan.is_empty and not unknown:
+        if path.exists():
+            _record_serials(plan, book)
         return None
     if ledger or path.exists():
         # Before a repository is made that would then stay behind empty.
         book.check()
     butler = open_target(target, create=True)
     remove_stale(butler)
+    _record_serials(plan, book)
     conversion = book.begin(plan.command, plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)
     book.add_collections(
@@ -113,6 +116,11 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     book.add_items(conversion, plan.changes)
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion
+
+
+def _record_serials(plan: Plan, book: Ledger) -> None:
+    if plan.serials is not None:
+        book.set_serials(*plan.serials)
 
 
 def _unknown(plan: Plan, book: Ledger) -> list[Item]:

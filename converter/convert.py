@@ -11,7 +11,9 @@ from .nouns import StoppedError
 from .planning.conversion import make_plan
 from .planning.plan import Plan
 from .progress import Progress, no_progress
+from .readiness import Readiness, camera_of, read_readiness
 from .recipe import Recipe
+from .target import open_reading
 from .verify import Verification, verify
 
 
@@ -102,7 +104,7 @@ def convert(
     if conversion is None and book is not None and plan.fingerprint:
         recorded = book.verification(recipe.to_dict(), plan.fingerprint)
         if recorded is not None:
-            return Outcome(plan, None, Verification.from_dict(*recorded))
+            return Outcome(plan, None, Verification.from_dict(*recorded, _readiness(target, plan)))
     try:
         verification = verify(target, recipe, path, progress)
     except Exception as exc:
@@ -110,3 +112,11 @@ def convert(
     if conversion is not None and book is not None:
         book.add_verification(conversion, recipe.to_dict(), plan.fingerprint, verification.as_dict())
     return Outcome(plan, conversion, verification)
+
+
+def _readiness(target: str, plan: Plan) -> Readiness | None:
+    """What ISR lacks now: the stack may have written since the last verification."""
+    butler = open_reading(target)
+    if butler is None or plan.serials is None:
+        return None
+    return read_readiness(butler, plan.serials[0], camera_of(plan.serials[0]))

@@ -28,6 +28,16 @@ INSERT_ITEM = (
     "validity, state, reason) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+SERIAL_COLUMNS: dict[str, Any] = {
+    "instrument": str,
+    "detector": int,
+    "serial": str,
+    "begin_utc": str,
+    "end_utc": str,
+    "begin_tai_ns": int,
+    "end_tai_ns": int,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -48,6 +58,28 @@ class Item:
     validity: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SerialPeriod:
+    """Which chip was at a detector's place, and when.
+
+    ``begin_utc`` and ``end_utc`` are ISO texts, the others nanoseconds since
+    1970-01-01 TAI; the end is not part. ``""`` and `None` are unbounded.
+    """
+
+    instrument: str
+    detector: int
+    serial: str
+    begin_utc: str = ""
+    end_utc: str = ""
+    begin_tai_ns: int | None = None
+    end_tai_ns: int | None = None
+
+    @property
+    def span(self) -> Span:
+        """When it was there, TAI."""
+        return Span(self.begin_tai_ns, self.end_tai_ns)
 
 
 class Ledger:
@@ -202,6 +234,40 @@ class Ledger:
                 "recorded_utc": _now(),
             }
         )
+
+    def set_serials(self, instrument: str, periods: Sequence[SerialPeriod]) -> None:
+        """Record which chips are where; what was recorded of the instrument before is replaced.
+
+        Nothing is written if it is the same.
+        """
+        if not periods and not self.exists:
+            return
+        if self.serials(instrument) == list(periods):
+            return
+        table = self._open()["detector_serials"]
+        if not table.exists():
+            table.create(SERIAL_COLUMNS)
+        with table.db.conn:
+            table.delete_where("instrument = ?", [instrument])
+            table.insert_all(asdict(period) for period in periods)
+
+    def serials(self, instrument: str) -> list[SerialPeriod]:
+        """Which chips were where, as recorded; empty if nothing is."""
+        rows = self.rows(
+            "select * from detector_serials where instrument = ? order by rowid",
+            (instrument,),
+            "detector_serials",
+        )
+        return [SerialPeriod(**row) for row in rows]
+
+    def rows(
+        self, sql: str, parameters: Sequence[Any] = (), table: str = "conversions"
+    ) -> list[dict[str, Any]]:
+        """Rows of a query; none if there is no ledger, or not this table in it."""
+        if not self.exists:
+            return []
+        db = self._open()
+        return list(db.query(sql, parameters)) if db[table].exists() else []
 
     def verification(self, recipe: Mapping[str, Any], fingerprint: str) -> tuple[dict[str, Any], str] | None:
         """Result and UTC time of the verification after the last conversion.

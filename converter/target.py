@@ -75,6 +75,9 @@ class TargetState:
         Data IDs by dataset type and RUN, for RUNs below the prefix.
     associations
         By CALIBRATION collection below the prefix and dataset type.
+    fields
+        Fields that records of instrument, detectors and filters have in its
+        dimension universe; empty for a new repository, which has all.
     """
 
     instrument: Record | None = None
@@ -88,6 +91,8 @@ class TargetState:
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     datasets: Mapping[tuple[str, str], set[DataId]] = field(default_factory=dict)
     associations: Mapping[tuple[str, str], list[Association]] = field(default_factory=dict)
+    # What the universe can hold is no content: an empty repository equals none.
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
 
 def local_path(root: str) -> Path | None:
@@ -247,6 +252,10 @@ def read_target(
         chains={info.name: info.children for info in infos if info.type is CollectionType.CHAINED},
         datasets=datasets,
         associations=associations,
+        fields={
+            element: frozenset(column.name for column in butler.dimensions[element].schema.all)
+            for element in ("instrument", "detector", "physical_filter")
+        },
     )
 
 

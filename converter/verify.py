@@ -24,15 +24,14 @@ from adapters.gen2.source import Gen2Source, open_source
 from . import names
 from .answers import Answers, Certified, read_answers
 from .chosen import check_choices, chosen_rows, registry_span
-from .decisions import Change, Decision
+from .comparison import Comparison
 from .ledger import Ledger
 from .master_times import MasterTimes
 from .nouns import DataId, UsageError
 from .progress import Progress, no_progress
+from .readiness import Readiness, read_readiness
 from .recipe import Recipe
-from .same_file import FileIdentity
 from .target import open_reading
-from .timespans import Span, local_to_utc, stamp
 
 
 @dataclass
@@ -63,6 +62,8 @@ class Verification:
         Per calibration type: lookups whose Gen3 master is not the nearest in
         time, or was taken after the exposure. Neither says that it is wrong;
         Gen2 chose by date.
+    ready
+        What ISR needs and the repository lacks; no part of the comparison.
     recorded_utc
         When it was recorded, if it is not of now.
     """
@@ -78,11 +79,14 @@ class Verification:
     explanations: Counter[str] = field(default_factory=Counter)
     not_nearest: Counter[str] = field(default_factory=Counter)
     taken_after: Counter[str] = field(default_factory=Counter)
+    ready: Readiness | None = None
     recorded_utc: str = ""
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], recorded_utc: str) -> Verification:
-        """The outcome as it was recorded."""
+    def from_dict(
+        cls, data: Mapping[str, Any], recorded_utc: str, ready: Readiness | None = None
+    ) -> Verification:
+        """The outcome as it was recorded; ``ready`` is as it is now."""
         return cls(
             observations=data["observations"],
             lookups=data["lookups"],
@@ -93,6 +97,7 @@ class Verification:
             gen2_ambiguous=Counter(data["gen2_ambiguous"]),
             not_nearest=Counter(data["timing"]["not_nearest"]),
             taken_after=Counter(data["timing"]["taken_after"]),
+            ready=ready,
             recorded_utc=recorded_utc,
         )
 
@@ -107,6 +112,7 @@ class Verification:
             "gen2_none": {k: self.gen2_none[k] for k in ("gen3_none", "gen3_one")},
             "gen2_ambiguous": {k: self.gen2_ambiguous[k] for k in ("gen3_none", "gen3_one")},
             "timing": {"not_nearest": dict(+self.not_nearest), "taken_after": dict(+self.taken_after)},
+            "ready_for_isr": None if self.ready is None else self.ready.as_dict(),
         }
 
 
@@ -172,14 +178,10 @@ class _Verifier:
         self.collection = chain if chain in butler.collections.query("*") else own
         self.rows = list(chosen_rows(source, recipe))
         self.exposures = _exposures(butler, self.instrument)
-        self.changes: dict[str, list[tuple[Decision, Change]]] = defaultdict(list)
-        for decision in ledger.decisions() if ledger is not None else ():
-            for change in decision.changes:
-                self.changes[decision.dataset_type].append((decision, change))
-        self.left_out = ledger.left_out() if ledger is not None else {}
+        self.comparison = Comparison(ledger)
         self.read: dict[str, Answers] = {}
-        self.files = FileIdentity()
-        self.result = Verification(observations=len(self.rows))
+        ready = read_readiness(butler, self.instrument, source.camera)
+        self.result = Verification(observations=len(self.rows), ready=ready)
 
     def calibrations(self) -> list[Calibration]:
         """Types for which either side can have an answer."""
@@ -249,77 +251,27 @@ class _Verifier:
     ) -> str:
         """Count one lookup and say how it went."""
         result = self.result
-        if gen2.status == "one":
-            assert gen2.path is not None
-            path = answers.paths.get(gen3[0].dataset_id, "") if len(gen3) == 1 else ""
-            if path and self._same_master(calibration, gen2.path, data_id, path):
-                result.agree += 1
-                return "agree"
-        elif len(gen3) <= 1:
-            counts = result.gen2_ambiguous if gen2.status == "ambiguous" else result.gen2_none
-            outcome = "gen3_one" if gen3 else "gen3_none"
-            counts[outcome] += 1
-            return f"gen2_{'ambiguous' if gen2.status == 'ambiguous' else 'none'}.{outcome}"
-        why = self._explain(calibration, data_id, span, gen2, gen3)
-        if why:
+        outcome, why = self.comparison.outcome(calibration, data_id, span, gen2, gen3, answers.paths)
+        if outcome == "agree":
+            result.agree += 1
+        elif outcome == "explained":
             result.explained += 1
             result.explanations[f"{calibration.dataset_type}: {why}"] += 1
-            return "explained"
-        result.disagree.append(
-            {
-                "exposure": row[self.camera.raw.exposure],
-                "detector": data_id.detector,
-                "type": calibration.dataset_type,
-                "gen2": _describe_gen2(gen2),
-                "gen3": "; ".join(f"{answers.paths.get(c.dataset_id, 'no file')} in {c}" for c in gen3)
-                or "none",
-            }
-        )
-        return "disagree"
-
-    def _same_master(self, calibration: Calibration, gen2: str, data_id: DataId, gen3: str) -> bool:
-        """Whether Gen3's file is Gen2's, or the detector's part of it."""
-        if self.files.same(gen2, gen3):
-            return True
-        rule = calibration.extensions
-        return rule is not None and self.files.is_piece(gen2, rule, data_id.detector, gen3)
-
-    def _explain(
-        self,
-        calibration: Calibration,
-        data_id: DataId,
-        span: tuple[int, int] | None,
-        gen2: Gen2Answer,
-        gen3: Sequence[Certified],
-    ) -> str:
-        """The recorded decision that makes the answers differ, ``""`` if there is none."""
-        for name in (gen2.path, f"{gen2.path}[{gen2.hdu}]"):
-            if name is not None and name in self.left_out:
-                return self.left_out[name]
-        if span is None:
-            return ""
-        stamps = {c.stamp for c in gen3}
-        stamps |= _stamps(calibration, gen2)
-        asked = Span(*span)
-        for decision, change in self.changes[calibration.dataset_type]:
-            named = change.stamp.partition(".")[0] if calibration.shares_dates else change.stamp
-            if {change.stamp, named} & stamps and change.explains(change.stamp, data_id, asked):
-                return f"{decision.rule}: {decision.why}"
-        return ""
-
-
-def _stamps(calibration: Calibration, gen2: Gen2Answer) -> set[str]:
-    """RUN stamps that the masters of a Gen2 answer can have."""
-    dates = [value for key, value in gen2.values if key == calibration.date]
-    if calibration.date == "validStart":
-        dates += [candidate.valid_start for candidate in gen2.candidates]
-    stamps = set()
-    for date in dates:
-        try:
-            stamps.add(stamp(local_to_utc(str(date), calibration.zone) if calibration.zone else str(date)))
-        except ValueError:
-            continue
-    return stamps
+        elif outcome == "disagree":
+            result.disagree.append(
+                {
+                    "exposure": row[self.camera.raw.exposure],
+                    "detector": data_id.detector,
+                    "type": calibration.dataset_type,
+                    "gen2": _describe_gen2(gen2),
+                    "gen3": "; ".join(f"{answers.paths.get(c.dataset_id, 'no file')} in {c}" for c in gen3)
+                    or "none",
+                }
+            )
+        else:
+            status, _, found = outcome.partition(".")
+            (result.gen2_ambiguous if status == "gen2_ambiguous" else result.gen2_none)[found] += 1
+        return outcome
 
 
 def _exposures(butler: Butler, instrument: str) -> dict[int, _Exposure]:

@@ -113,5 +113,10 @@ class HSC(Camera):
             "{repo} {calib}/STRAY_LIGHT",
             pattern="STRAY_LIGHT/*",
         ),
-        HandOffRule("transmission curves", WRITE_CURATED, pattern="transmission/*"),
+        HandOffRule(
+            "transmission curves",
+            WRITE_CURATED,
+            pattern="transmission/*",
+            written=("transmission_*",),
+        ),
     )

@@ -28,10 +28,13 @@ from ..nouns import Gen2to3Error
 from .bless import bless
 from .cameras import cameras
 from .convert import convert, plan
+from .explain import explain
 from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
 from .printing import error
+from .register import register
+from .status import status
 from .verify import verify
 
 INTERRUPTED = 130
@@ -78,5 +81,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, bless, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, register, bless, verify, explain, status):
     main.add_command(command)

@@ -265,6 +265,8 @@ def print_verification(verification: Verification, settings: Settings) -> None:
             f"Verified{when}: {plural(result.observations, 'observation')}, {plural(result.lookups, 'lookup')}, "
             f"{result.agree} agree, {result.explained} explained, {plural(len(result.disagree), 'disagreement')}."
         )
+        if result.ready is not None:
+            say(f"{result.ready}.")
 
 
 def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Path | None) -> None:

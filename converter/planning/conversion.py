@@ -24,7 +24,7 @@ from ..target import TargetState, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
 from .hand_offs import plan_hand_offs
-from .instrument import plan_instrument
+from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
@@ -75,6 +75,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     )
     plan.conflicts += conflicts
     plan.decisions += decisions
+    plan.serials = serial_periods(camera.instrument)
 
     raws, records = _plan_raws(gathered, recipe, state, plan, progress)
     masters, validity, found = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records))

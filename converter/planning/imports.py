@@ -25,7 +25,7 @@ from .collections import plan_collections
 from .datasets import plan_masters
 from .external import exposures_by_filter, plan_external
 from .hand_offs import plan_hand_offs
-from .instrument import plan_instrument
+from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
@@ -85,6 +85,7 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     plan.instrument, conflicts, decisions = plan_instrument(camera.instrument, state, update=False)
     plan.conflicts += conflicts
     plan.decisions += decisions
+    plan.serials = serial_periods(camera.instrument)
     _plan_masters(camera, recipe, delivery, source, state, plan)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..decisions import Decision
-from ..ledger import Item
+from ..ledger import Item, SerialPeriod
 from ..nouns import Reject, Skip
 from ..operations import (
     Certify,
@@ -69,6 +69,9 @@ class Plan:
     changes
         What the ledger says of ranges that were in the repository before, or
         of datasets that were.
+    serials
+        Instrument, and which chips were at which of its detectors, for the
+        ledger; `None` leaves there what is.
     is_one_batch
         Whether all of it is one transaction.
     present
@@ -103,6 +106,7 @@ class Plan:
     certified: Counter[str] = field(default_factory=Counter)
     items: dict[str, Item] = field(default_factory=dict)
     changes: list[Item] = field(default_factory=list)
+    serials: tuple[str, list[SerialPeriod]] | None = None
     is_one_batch: bool = False
     present: list[str] = field(default_factory=list)
     header_reads: int = 0
