@@ -28,6 +28,7 @@ from ..nouns import Gen2to3Error
 from .bless import bless
 from .cameras import cameras
 from .convert import convert, plan
+from .curate import curate
 from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
@@ -78,5 +79,5 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, bless, verify):
+for command in (cameras, inspect, plan, convert, import_calibs, curate, bless, verify):
     main.add_command(command)

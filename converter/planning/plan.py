@@ -71,6 +71,8 @@ class Plan:
         of datasets that were.
     is_one_batch
         Whether all of it is one transaction.
+    is_by_type
+        Whether files and ranges of each dataset type are one transaction.
     present
         Names (keys of ``items``) of the datasets that the target has already.
     header_reads
@@ -104,6 +106,7 @@ class Plan:
     items: dict[str, Item] = field(default_factory=dict)
     changes: list[Item] = field(default_factory=list)
     is_one_batch: bool = False
+    is_by_type: bool = False
     present: list[str] = field(default_factory=list)
     header_reads: int = 0
     fingerprint: str = ""
