@@ -212,7 +212,7 @@ def read_package(
     return CuratedPackage(
         files=tuple(file for of, file in kept if of.written),
         handed_off=tuple(file for of, file in kept if not of.written),
-        starts=tuple(CuratedStart(*_key(p), p.valid_from) for p in places),
+        starts=tuple(CuratedStart(*_key(p), p.valid_from) for p in (*places, *found.ended)),
         skips=tuple(found.skips),
         rejects=tuple(found.rejects),
     )

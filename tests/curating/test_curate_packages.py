@@ -90,7 +90,9 @@ def test_the_ledger_has_the_texts(run_json, decam: Path, tmp_path: Path) -> None
 
     repo = tmp_path / "repo"
     run_json("curate", repo, decam, "--camera", "decam")
-    rows = ledger(repo, "select file, sha256, size, mtime_ns, dataset, dataset_id, validity, state from items")
+    rows = ledger(
+        repo, "select file, sha256, size, mtime_ns, dataset, dataset_id, validity, state from items"
+    )
     done = [r for r in rows if r[-1] == "done"]
     assert len(done) == 18
     ids = {id_ for t in ("defects", "crosstalk", "linearizer") for _, _, id_ in files(repo, t).values()}
@@ -152,9 +154,7 @@ def test_commands_of_hand_offs(run_json, latiss: Path, hsc: Path, tmp_path: Path
     repo = tmp_path / "hsc"
     _, result = run_json("curate", repo, hsc, "--camera", "hsc")
     commands = {h["type"]: h["command"] for h in result["handed_off"]}
-    assert commands["bfKernel"].endswith(
-        f" lsst.obs.subaru.HyperSuprimeCam {repo} HSC/calib/curated curated"
-    )
+    assert commands["bfKernel"].endswith(f" lsst.obs.subaru.HyperSuprimeCam {repo} HSC/calib/curated curated")
     assert ".writeAdditionalCuratedCalibrations(" in commands["bfKernel"]
     assert commands["yBackground"].endswith(f"' {repo} STRAY_LIGHT HSC/calib/curated curated")
 
