@@ -18,11 +18,11 @@ import os, signal, sys
 from converter.writers import batch
 from converter.cli import main
 
-certify = batch.certify
+certify, killed = batch.certify, sys.argv[1]
 
 def then_die(butler, operations, references=None):
     certify(butler, operations, references)
-    if any(o.dataset_type == sys.argv[1] for o in operations):
+    if any(o.dataset_type == killed for o in operations):
         os.kill(os.getpid(), signal.SIGKILL)
 
 batch.certify = then_die

@@ -104,7 +104,7 @@ def test_the_ledger_has_the_texts(run_json, decam: Path, tmp_path: Path) -> None
         assert dataset.split()[0] == Path(file).relative_to(decam / "decam").parts[0]
         assert " -> [" in validity
     assert ledger(repo, "select command from conversions") == [("curate",)]
-    handed = [r for r in ledger(repo, "select source, reason from items where state = 'handed-off'")]
+    handed = ledger(repo, "select source, reason from items where state = 'handed-off'")
     assert [h[0] for h in handed] == ["camera"] and "writeCameraGeom" in handed[0][1]
 
 

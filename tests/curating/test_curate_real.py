@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter.timespans import MAX_NS, MIN_NS
+from converter.timespans import MAX_NS, MIN_NS, parse_time, to_tai
 
 from .reading import GENERIC, Ranges, files, ledger, ranges
-
-Run = tuple[int, dict]
 
 
 def curated(run_json, data: Path, repo: Path, camera: str, package: str, *words: str) -> dict:
@@ -36,25 +34,18 @@ class Loader(yaml.CSafeLoader):
     """Reads an export; its tags are texts to it."""
 
 
-Loader.add_constructor("!uuid", lambda loader, node: loader.construct_scalar(node))
-Loader.add_constructor(
-    "!<lsst.daf.butler.Timespan>", lambda loader, node: tuple(loader.construct_mapping(node).values())
-)
-Loader.add_multi_constructor(
-    "!",
-    lambda loader, suffix, node: (
-        loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.MappingNode)
-        else loader.construct_scalar(node)
-    ),
-)
+def _plain(loader: Loader, suffix: str, node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_scalar(node)  # type: ignore[no-untyped-call]
+
+
+Loader.add_multi_constructor("", _plain)
 
 
 def exported(path: Path, dataset_types: tuple[str, ...]) -> dict[str, Ranges]:
     """Ranges by dataset type, RUN and data ID, as the export's text has them."""
-    from converter.timespans import parse_time, to_tai
-
-    data = yaml.load(path.read_text(), Loader=Loader)["data"]
+    data = yaml.load(path.read_text(), Loader=Loader)["data"]  # noqa: S506
     by_id: dict[str, tuple[str, str, tuple]] = {}
     found: dict[str, Ranges] = defaultdict(dict)
     for entry in data:
@@ -67,14 +58,7 @@ def exported(path: Path, dataset_types: tuple[str, ...]) -> dict[str, Ranges]:
         if entry["type"] != "associations":
             continue
         for group in entry["validity_ranges"]:
-            begin, end = (
-                None if t is None else to_tai(parse_time(str(t).replace(" ", "T")), "tai")
-                for t in (_time(group["timespan"], 0), _time(group["timespan"], 1))
-            )
-            span = (
-                None if begin is not None and begin <= MIN_NS else begin,
-                None if end is not None and end >= MAX_NS else end,
-            )
+            span = tuple(_tai(group["timespan"][key]) for key in ("begin", "end"))
             for id_ in group["dataset_ids"]:
                 if str(id_) in by_id:
                     dataset_type, run, data_id = by_id[str(id_)]
@@ -82,10 +66,12 @@ def exported(path: Path, dataset_types: tuple[str, ...]) -> dict[str, Ranges]:
     return found
 
 
-def _time(timespan: object, which: int) -> object:
-    values = list(timespan.values()) if isinstance(timespan, dict) else list(timespan)  # type: ignore[call-overload]
-    value = values[which]
-    return value["value"] if isinstance(value, dict) else value
+def _tai(text: str | None) -> int | None:
+    """Nanoseconds of a TAI text, `None` for what the Butler stores as unbounded."""
+    if text in (None, "", "~", "null"):
+        return None
+    ns = to_tai(parse_time(str(text).replace(" ", "T")), "tai")
+    return None if ns <= MIN_NS or ns >= MAX_NS else ns
 
 
 @pytest.fixture(scope="module")
