@@ -137,8 +137,8 @@ def main(arguments: list[str]) -> int:
         0 if both sides wrote the same, 1 if not, 2 if it could not be run.
     """
     if arguments[:1] == ["--step"]:
-        name, given, result = arguments[1:]
-        Path(result).write_text(json.dumps(STEPS[name](**json.loads(given))), encoding="utf-8")
+        name, words, path = arguments[1:]
+        Path(path).write_text(json.dumps(STEPS[name](**json.loads(words))), encoding="utf-8")
         return 0
     parser = argparse.ArgumentParser(prog="python -m benchmarks.curating")
     add = parser.add_argument
