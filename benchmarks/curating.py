@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def bare(curated: str, target: str) -> dict[str, Any]:
         Butler.makeRepo(target)
         copies = Path(target) / "made"
         copies.mkdir()
-        sources = {}
+        sources: dict[str, str] = {}
         for dataset_type in ours.registry.queryDatasetTypes():
             refs = ours.query_datasets(dataset_type, "*", find_first=False, limit=None, explain=False)
             for ref in refs:
@@ -110,7 +110,7 @@ def bare(curated: str, target: str) -> dict[str, Any]:
             return timed.as_dict() | {"differences": differences(ours, butler)}
 
 
-STEPS = {"make": make, "curate": curate, "bare": bare}
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {"make": make, "curate": curate, "bare": bare}
 
 
 def step(name: str, **arguments: Any) -> dict[str, Any]:

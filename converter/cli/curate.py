@@ -69,6 +69,9 @@ def curate(
     settings: Settings = ctx.obj
     given = given_choices(ctx, CurateRecipe)
     given["package"] = absolute([package])[0] if package else ""
+    # What follows a file's name behind the "=" stays as it is.
+    given["camera_files"] = absolute(given.get("camera_files", ()))
+    given["ingest"] = tuple(map(_absolute_glob, given.get("ingest", ())))
     outcome = run_curate(CurateRecipe(**given), repo, ledger, dry_run, progress_for(settings))
     if settings.json:
         print_json(outcome.as_dict())
@@ -83,3 +86,8 @@ def curate(
     if outcome.stopped:
         error(outcome.stopped)
     return outcome.exit_status
+
+
+def _absolute_glob(text: str) -> str:
+    dataset_type, equals, rest = text.partition("=")
+    return f"{dataset_type}={absolute([rest])[0]}" if equals and rest else text
