@@ -34,6 +34,7 @@ lint: env
 bench: env
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.curating
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

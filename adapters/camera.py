@@ -17,21 +17,41 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from .curated.types import Curated
+from .hand_offs import (
+    CAMERA,
+    GENERIC,
+    WRITE_ADDITIONAL,
+    WRITE_CAMERA,
+    WRITE_CURATED,
+    WRITE_PACKAGE,
+    HandedFiles,
+    HandOffRule,
+)
 from .instrument import Instrument, load_instrument
 
+__all__ = [
+    "CALIB_ID",
+    "CAMERA",
+    "EXPOSURE",
+    "GENERIC",
+    "WRITE_ADDITIONAL",
+    "WRITE_CAMERA",
+    "WRITE_CURATED",
+    "WRITE_PACKAGE",
+    "Calibration",
+    "Camera",
+    "Curated",
+    "Extensions",
+    "HandOffRule",
+    "HandedFiles",
+    "Lookup",
+    "Raw",
+    "RegistryFile",
+    "Serials",
+    "TimeColumn",
+]
+
 EXPOSURE = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
-GENERIC = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
-
-WRITE_CAMERA = (
-    "python -c 'import sys; from lsst.daf.butler import Butler; from lsst.utils import doImportType; "
-    "doImportType(sys.argv[1])().writeCameraGeom(Butler.from_config(sys.argv[2], writeable=True), "
-    "*sys.argv[3:])' {class_name} {repo} {collection}{labels}"
-)
-WRITE_CURATED = (
-    "butler write-curated-calibrations {repo} {instrument} curated && "
-    "butler collection-chain --mode extend {repo} {chain} {instrument}/calib/curated"
-)
-
 
 CALIB_ID = str(Path(__file__).with_name("sources") / "calib_id.yaml")
 """Declares the masters of the stack's Gen2 tasks, for `Camera.deliveries`."""
@@ -269,37 +289,6 @@ class Raw:
     extensions: Extensions | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HandOffRule:
-    """A dataset type that cannot be written honestly without the stack.
-
-    Parameters
-    ----------
-    dataset_type
-        Gen3 dataset type name.
-    command
-        The stack command that completes it; ``{repo}``, ``{instrument}``,
-        ``{class_name}``, ``{collection}`` (the CALIBRATION collection),
-        ``{chain}`` (the chain that pipelines search for calibrations),
-        ``{labels}`` (a space and ``gen2``, or nothing) and ``{calib}`` (the
-        Gen2 calibration root) are filled in, each as a quoted word of a POSIX
-        shell: not within quotes, and not within the text of ``python -c``.
-    pattern
-        Glob of Gen2 files below the calibration root or root that it covers,
-        ``""`` if there are none; files there are handed off, not lost. With a
-        pattern the hand-off is shown only when such files are there. Without
-        one it is what ISR needs of every repository.
-    written
-        Globs of the dataset types that the command writes, if ``dataset_type``
-        is the name of a group of them.
-    """
-
-    dataset_type: str
-    command: str
-    pattern: str = ""
-    written: tuple[str, ...] = ()
-
-
 def _directory(owner: type) -> Path:
     file = sys.modules[owner.__module__].__file__
     assert file is not None
@@ -339,6 +328,9 @@ class Camera:
     raw: ClassVar[Raw]
     calibrations: ClassVar[tuple[Calibration, ...]]
     hand_offs: ClassVar[tuple[HandOffRule, ...]] = ()
+
+    also_curated: ClassVar[tuple[HandOffRule, ...]] = ()
+    """What the stack has among its curated calibrations besides the data package's files."""
 
     deliveries: ClassVar[tuple[str, ...]] = ()
     """YAML files beside the class that declare masters made elsewhere (`adapters.sources.declaration`)."""

@@ -6,33 +6,24 @@ only where a file fails. What a header means is in `adapters.translation`.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from itertools import chain, islice
 
 from astro_metadata_translator import MetadataTranslator
 
-from converter.nouns import ExposureRecord, Gen2to3Error, Reject
+from converter.nouns import ExposureRecord, Reject
 
 from .camera import Camera, Extensions
 from .fits_header import HeaderError, open_header
+from .pool import in_processes
 from .translation import exposure_record, load_translator, read_record
 
 __all__ = ["HeaderJob", "HeaderResult", "exposure_record", "read_exposures"]
 
 CHUNK = 64
 """Exposures per task: about 0.3 s of work against some 1 ms of sending it."""
-
-PENDING_PER_WORKER = 3
-"""Tasks handed out ahead, so that memory is bounded whatever the number of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +111,6 @@ def _chunks(jobs: Iterator[HeaderJob]) -> Iterator[list[HeaderJob]]:
         yield chunk
 
 
-# The pool.
-
-
-def _start_worker(module: str | None) -> None:
-    """Prepare a worker process."""
-    # Ctrl-C reaches the whole process group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A parent that was killed cannot stop its workers, and they would wait for work for ever.
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    if module is not None:
-        import_module(module)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def _read_chunk(jobs: list[HeaderJob], name: str, detectors: Extensions | None) -> list[HeaderResult]:
     translator = MetadataTranslator.translators[name]
     return [_read_exposure(job, translator, detectors) for job in jobs]
@@ -152,29 +123,8 @@ def _read_in_pool(
     detectors: Extensions | None,
     workers: int,
 ) -> Iterator[HeaderResult]:
-    pool = ProcessPoolExecutor(
-        workers,
-        # Never fork: the caller may hold database connections and threads.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(module,),
-    )
-    pending: deque[Future[list[HeaderResult]]] = deque()
-    try:
-        for chunk in chunks:
-            pending.append(pool.submit(_read_chunk, chunk, name, detectors))
-            if len(pending) >= PENDING_PER_WORKER * workers:
-                yield from pending.popleft().result()
-        while pending:
-            yield from pending.popleft().result()
-    except BrokenProcessPool as exc:
-        raise Gen2to3Error(
-            f"one of {workers} header reading processes died (killed, or out of memory?); "
-            "run again with --workers 1 to find the file"
-        ) from exc
-    finally:
-        # Also on Ctrl-C and when the caller stops asking: only chunks already handed out are awaited.
-        pool.shutdown(wait=True, cancel_futures=True)
+    read = partial(_read_chunk, name=name, detectors=detectors)
+    return in_processes(read, chunks, workers, "header reading", module)
 
 
 # One exposure.

@@ -20,7 +20,7 @@ from .target import local_path
 from .writers.batch import execute
 from .writers.references import References
 from .writers.repository import open_target
-from .writers.split import remove_stale
+from .writers.staging import remove_stale
 
 SPLIT_WEIGHT = 100
 """Datasets that one piece of a split file counts for in a batch: it is written, not linked."""
@@ -148,10 +148,24 @@ def batches(plan: Plan) -> Iterator[list[Operation]]:
         yield first
     for exposures in plan.exposures:
         yield [exposures]
-    yield from _by_size(plan.ingests)
-    last: list[Operation] = [*plan.decertifies, *plan.certifies, *plan.chains]
+    if plan.is_by_type:
+        yield from _by_type(plan)
+        last: list[Operation] = [*plan.chains]
+    else:
+        yield from _by_size(plan.ingests)
+        last = [*plan.decertifies, *plan.certifies, *plan.chains]
     if last:
         yield last
+
+
+def _by_type(plan: Plan) -> Iterator[list[Operation]]:
+    """Files of one dataset type each, with their ranges: there is never one without the other."""
+    groups: dict[str, list[Operation]] = {}
+    for ingest in plan.ingests:
+        groups.setdefault(ingest.files[0].datasets[0][0], []).append(ingest)
+    for certify in plan.certifies:
+        groups.setdefault(certify.dataset_type, []).append(certify)
+    yield from groups.values()
 
 
 def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:

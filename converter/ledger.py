@@ -300,6 +300,22 @@ class Ledger:
         rows = self._open().execute("select dataset from items where state = 'done'")
         return {row[0] for row in rows}
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the source of every dataset that was written, by its name, as far as it was recorded."""
+        if not self.exists:
+            return {}
+        rows = self._open().execute(
+            "select dataset, sha256 from items where state = 'done' and sha256 is not null order by rowid"
+        )
+        return dict(rows.fetchall())
+
+    def rejected(self) -> set[str]:
+        """Files that were ever rejected."""
+        if not self.exists:
+            return set()
+        rows = self._open().execute("select file from items where state = 'rejected' and file != ''")
+        return {row[0] for row in rows}
+
     def decisions(self) -> list[Decision]:
         """All decisions ever recorded."""
         if not self.exists:

@@ -18,6 +18,16 @@ def curated_run(instrument: str, label: str, run_stamp: str) -> str:
     return f"{calibration_collection(instrument, label)}/curated/{run_stamp}"
 
 
+def unbounded_run(instrument: str, label: str) -> str:
+    """RUN of calibrations whose validity has no begin."""
+    return f"{calibration_collection(instrument, label)}/unbounded"
+
+
+def version_run(instrument: str, label: str, dataset_type: str, run_stamp: str) -> str:
+    """RUN of the versions of a dataset type that begin to be valid at one time."""
+    return f"{calibration_collection(instrument, label)}/{dataset_type}/{run_stamp}"
+
+
 def raw_run(instrument: str) -> str:
     """RUN of the raws: ``<inst>/raw/all``."""
     return f"{instrument}/raw/all"

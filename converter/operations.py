@@ -72,12 +72,15 @@ class IngestFile:
     hdus
         Number of the HDU of each dataset, if they are to be split into files
         of their own; empty to take the file as it is.
+    is_made
+        Whether it was made for the target, and is to be moved there.
     """
 
     path: str
     formatter: str
     datasets: tuple[tuple[str, DataId], ...]
     hdus: tuple[int, ...] = ()
+    is_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

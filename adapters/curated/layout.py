@@ -11,6 +11,7 @@ import datetime
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,9 +46,14 @@ class Place:
 
 @dataclass(slots=True)
 class Found:
-    """All that is in a package, each file or directory once."""
+    """All that is in a package, each file or directory once.
+
+    ``ended`` are those of the rejects whose place says what they would have
+    replaced, and when.
+    """
 
     places: list[Place] = field(default_factory=list)
+    ended: list[Place] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
@@ -138,7 +144,16 @@ class _Walk:
         }
         self.camera = camera
 
-    def entries(self, directory: Path) -> Iterator[tuple[Path, int]]:
+    def refuse(self, path: Path, reason: str, replaces: tuple[CuratedType, DataId] | None) -> None:
+        """Refuse a file that may still end the validity of the one before it."""
+        self.found.reject(path, reason)
+        if replaces is not None and path.suffix.lower() in EXTENSIONS:
+            with suppress(ValueError):
+                self.found.ended.append(Place(*replaces, path, utc_text(path.stem)))
+
+    def entries(
+        self, directory: Path, replaces: tuple[CuratedType, DataId] | None = None
+    ) -> Iterator[tuple[Path, int]]:
         """Entries of a directory that do not lead out of the package, with their modes."""
         try:
             names = sorted(os.listdir(directory))
@@ -151,15 +166,16 @@ class _Walk:
                 if path.is_symlink():
                     target = os.path.realpath(path)
                     if not f"{target}/".startswith(f"{self.inside}/"):
-                        self.found.reject(
+                        self.refuse(
                             path,
                             f"is a link to {printable(target)}, outside of the package "
                             f"{printable(self.inside)}; put the file itself there",
+                            replaces,
                         )
                         continue
                 yield path, path.stat().st_mode
             except OSError as exc:
-                self.found.reject(path, f"cannot be looked at: {exc.strerror}")
+                self.refuse(path, f"cannot be looked at: {exc.strerror}", replaces)
 
     def policy(self, directory: Path) -> None:
         """All dataset types."""
@@ -180,7 +196,7 @@ class _Walk:
 
     def level(self, directory: Path, of: CuratedType, dimensions: tuple[str, ...], data_id: DataId) -> None:
         """One level of directories, or the files below the last one."""
-        for path, mode in self.entries(directory):
+        for path, mode in self.entries(directory, None if dimensions else (of, data_id)):
             if not dimensions:
                 self.file(path, mode, of, data_id)
                 continue
@@ -219,9 +235,10 @@ class _Walk:
         elif extension not in EXTENSIONS:
             self.found.skip(path, "is no " + ", ".join(EXTENSIONS) + " file: the stack ignores it")
         elif not stat.S_ISREG(mode):
-            self.found.reject(path, "is not a regular file")
+            self.refuse(path, "is not a regular file", (of, data_id))
         elif extension not in of.extensions:
-            self.found.reject(path, f"the stack reads {of.name} from {' or '.join(of.extensions)} files only")
+            only = f"the stack reads {of.name} from {' or '.join(of.extensions)} files only"
+            self.refuse(path, only, (of, data_id))
         else:
             try:
                 valid_from = utc_text(path.stem)

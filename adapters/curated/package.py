@@ -4,18 +4,44 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.camera import Camera
 from adapters.gen2.files import printable
-from converter.nouns import CuratedFile, CuratedStart, DataId, Gen2to3Error, Provenance, Reject, Skip
+from converter.nouns import (
+    CuratedDocument,
+    CuratedFile,
+    CuratedStart,
+    DataId,
+    Gen2to3Error,
+    Provenance,
+    Reject,
+    Skip,
+)
 
 from .documents import parse_document, read_text
 from .layout import Place, utc_text, walk
 from .metadata import check_metadata
+from .types import Curated
 
 Key = tuple[str, DataId]
+
+
+class Reading(NamedTuple):
+    """What became of reading one file.
+
+    ``file`` is `None` if it is a reject, for the stated reason; ``document``
+    is its content, if that was read; ``date`` is its ``CALIBDATE`` (ISO text,
+    UTC), ``""`` if it has none.
+    """
+
+    file: CuratedFile | None
+    document: CuratedDocument | None
+    reason: str
+    date: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +107,65 @@ def _out_of_order(places: list[Place], dates: dict[Path, str]) -> dict[Path, str
     return reasons
 
 
-def read_package(camera: Camera, package: str | Path) -> CuratedPackage:
+def read_place(place: Place, curated: Curated, known: str = "") -> Reading:
+    """Read one file.
+
+    Parameters
+    ----------
+    place
+        Where it is.
+    curated
+        What the camera declares.
+    known
+        Digest of a content that was read and found good before. A file that
+        has it is not read any further, and has no document.
+
+    Returns
+    -------
+    reading
+        What it says, or why it cannot be taken.
+    """
+    date = ""
+    try:
+        text = read_text(place.path)
+        original = place.valid_from
+        document = None
+        if text.sha256 != known:
+            document = parse_document(text.data, printable(place.path), place.path.suffix.lower())
+            original = str(document.metadata.get("CALIBDATE"))
+            with contextlib.suppress(ValueError):  # check_metadata says so
+                date = utc_text(original)
+            check_metadata(document, place, curated)
+    except Gen2to3Error as exc:
+        return Reading(None, None, str(exc).removeprefix(f"{printable(place.path)}: "), date)
+    file = CuratedFile(
+        dataset_type=place.dataset_type.name,
+        data_id=place.data_id,
+        path=str(place.path),
+        valid_from=place.valid_from,
+        # They were compared, now or when the content became known.
+        calib_date=place.valid_from,
+        sha256=text.sha256,
+        size=len(text.data),
+        mtime_ns=text.mtime_ns,
+        provenance=Provenance(
+            str(place.path), text=(("file name", place.path.name), ("CALIBDATE", original))
+        ),
+    )
+    return Reading(file, document, "", place.valid_from)
+
+
+def read_one_by_one(places: Sequence[Place], curated: Curated) -> Iterator[Reading]:
+    """Read files in this process."""
+    return (read_place(place, curated)._replace(document=None) for place in places)
+
+
+def read_package(
+    camera: Camera,
+    package: str | Path,
+    wants: Callable[[str], bool] = lambda dataset_type: True,
+    read: Callable[[Sequence[Place], Curated], Iterable[Reading]] = read_one_by_one,
+) -> CuratedPackage:
     """Read the files of a data package that are the camera's.
 
     Parameters
@@ -90,6 +174,10 @@ def read_package(camera: Camera, package: str | Path) -> CuratedPackage:
         The camera.
     package
         Root of the package (``obs_*_data``), or the camera's directory in it.
+    wants
+        Whether a dataset type is wanted.
+    read
+        Reads files, in the order of their places.
 
     Raises
     ------
@@ -100,46 +188,31 @@ def read_package(camera: Camera, package: str | Path) -> CuratedPackage:
     found = walk(camera, Path(package))
     curated = camera.curated
     assert curated is not None  # walk has refused it
-    doubled = _same_date(found.places)
+    for place in found.places:
+        if not wants(place.dataset_type.name):
+            found.skip(place.path, "left out by --types")
+    places = [p for p in found.places if wants(p.dataset_type.name)]
+    reasons = _same_date(places)
     good: dict[Path, CuratedFile] = {}
-    reasons: dict[Path, str] = dict(doubled)
     dates: dict[Path, str] = {}
-    for place in found.places:
-        if place.path in doubled:
-            continue
-        try:
-            text = read_text(place.path)
-            document = parse_document(text.data, printable(place.path), place.path.suffix.lower())
-            original = str(document.metadata.get("CALIBDATE"))
-            with contextlib.suppress(ValueError):  # check_metadata says so
-                dates[place.path] = utc_text(original)
-            date = check_metadata(document, place, curated)
-        except Gen2to3Error as exc:
-            reasons[place.path] = str(exc).removeprefix(f"{printable(place.path)}: ")
-            continue
-        good[place.path] = CuratedFile(
-            dataset_type=place.dataset_type.name,
-            data_id=place.data_id,
-            path=str(place.path),
-            valid_from=place.valid_from,
-            calib_date=date,
-            sha256=text.sha256,
-            size=len(text.data),
-            mtime_ns=text.mtime_ns,
-            provenance=Provenance(
-                str(place.path), text=(("file name", place.path.name), ("CALIBDATE", original))
-            ),
-        )
+    single = [p for p in places if p.path not in reasons]
+    for place, reading in zip(single, read(single, curated), strict=True):
+        if reading.date:
+            dates[place.path] = reading.date
+        if reading.file is None:
+            reasons[place.path] = reading.reason
+        else:
+            good[place.path] = reading.file
     # Says more than that each of the two differs from its name.
-    reasons.update(_out_of_order(found.places, dates))
-    for place in found.places:
+    reasons.update(_out_of_order(places, dates))
+    for place in places:
         if (reason := reasons.get(place.path)) is not None:
             found.reject(place.path, reason)
-    kept = [(p.dataset_type, good[p.path]) for p in found.places if p.path not in reasons]
+    kept = [(p.dataset_type, good[p.path]) for p in places if p.path not in reasons]
     return CuratedPackage(
         files=tuple(file for of, file in kept if of.written),
         handed_off=tuple(file for of, file in kept if not of.written),
-        starts=tuple(CuratedStart(*_key(p), p.valid_from) for p in found.places),
+        starts=tuple(CuratedStart(*_key(p), p.valid_from) for p in (*places, *found.ended)),
         skips=tuple(found.skips),
         rejects=tuple(found.rejects),
     )

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ..camera import (
     CALIB_ID,
+    CAMERA,
     EXPOSURE,
     GENERIC,
-    WRITE_CAMERA,
     WRITE_CURATED,
     Calibration,
     Camera,
@@ -160,7 +160,7 @@ class DECam(Camera):
     deliveries = ("community_pipeline.yaml", CALIB_ID)
 
     hand_offs = (
-        HandOffRule("camera", WRITE_CAMERA),
+        CAMERA,
         # Gen2 read linearizers from the obs package, never from a repository.
         HandOffRule("linearizer", WRITE_CURATED),
     )

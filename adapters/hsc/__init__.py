@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ..camera import (
     CALIB_ID,
+    CAMERA,
     GENERIC,
-    WRITE_CAMERA,
+    WRITE_ADDITIONAL,
     WRITE_CURATED,
     Calibration,
     Camera,
     Curated,
+    HandedFiles,
     HandOffRule,
     Lookup,
     Raw,
@@ -103,7 +105,7 @@ class HSC(Camera):
     deliveries = (CALIB_ID,)
 
     hand_offs = (
-        HandOffRule("camera", WRITE_CAMERA),
+        CAMERA,
         HandOffRule("bfKernel", WRITE_CURATED, pattern="BFKERNEL/*.pkl"),
         HandOffRule(
             "yBackground",
@@ -118,5 +120,29 @@ class HSC(Camera):
             WRITE_CURATED,
             pattern="transmission/*",
             written=("transmission_*",),
+        ),
+    )
+
+    also_curated = (
+        HandOffRule("bfKernel", WRITE_ADDITIONAL),
+        HandOffRule("transmission_optics", WRITE_ADDITIONAL),
+        HandOffRule("transmission_sensor", WRITE_ADDITIONAL),
+        HandOffRule("transmission_filter", WRITE_ADDITIONAL),
+        HandOffRule("transmission_atmosphere", WRITE_ADDITIONAL),
+        HandOffRule(
+            "yBackground",
+            "python -c 'import sys; from lsst.daf.butler import Butler; from lsst.obs.subaru "
+            "import HyperSuprimeCam as H; H().ingestStrayLightData("
+            'Butler.from_config(sys.argv[1], writeable=True), sys.argv[2], transfer="copy", '
+            "collection=sys.argv[3], labels=sys.argv[4:])' {repo} STRAY_LIGHT {collection}{labels}",
+            files=HandedFiles(
+                BY_FILTER,
+                "StrayLightData",
+                "lsst.obs.subaru.strayLight.formatter.SubaruStrayLightDataFormatter",
+                pattern=r"ybackground-(?P<detector>\d{3})\.fits",
+                physical_filter="HSC-Y",
+                # The source of the light was covered then.
+                end="2018-01-01T00:00:00",
+            ),
         ),
     )

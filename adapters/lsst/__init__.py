@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from ..camera import (
     CALIB_ID,
+    CAMERA,
     GENERIC,
-    WRITE_CAMERA,
     WRITE_CURATED,
     Calibration,
     Camera,
@@ -106,7 +106,7 @@ class LsstCamera(Camera):
         QE_CURVE,
     )
     deliveries: ClassVar[tuple[str, ...]] = (CALIB_ID,)
-    hand_offs: ClassVar[tuple[HandOffRule, ...]] = (HandOffRule("camera", WRITE_CAMERA),)
+    hand_offs: ClassVar[tuple[HandOffRule, ...]] = (CAMERA,)
 
 
 class ImSim(LsstCamera):

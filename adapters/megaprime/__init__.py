@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..camera import (
+    CAMERA,
     GENERIC,
-    WRITE_CAMERA,
     Calibration,
     Camera,
     Extensions,
-    HandOffRule,
     Lookup,
     Raw,
     RegistryFile,
@@ -119,4 +118,4 @@ class MegaPrime(Camera):
         DEFECTS,
     )
 
-    hand_offs = (HandOffRule("camera", WRITE_CAMERA),)
+    hand_offs = (CAMERA,)

@@ -12,7 +12,8 @@ from lsst.daf.butler import CollectionType
 from .. import names
 from ..ledger import Item
 from ..nouns import Skip
-from ..operations import Chain, RegisterCollection
+from ..operations import RegisterCollection
+from ..planning.collections import put_first
 from ..planning.conversion import dataset_name
 from ..planning.plan import Plan
 from .again import Again, choose_transfer, plan_again
@@ -212,7 +213,6 @@ def _add_default(plan: BlessPlan, collection: str, repository: Repository) -> No
             f"bless into {chain} itself with --extend, or rename it first and make it a chain"
         )
         return
-    before = repository.chains.get(chain)
-    wanted = (collection, *(c for c in before or () if c != collection))
-    if wanted != before:
-        plan.chains.append(Chain(chain, wanted, before))
+    operation = put_first(chain, collection, repository.chains.get(chain))
+    if operation is not None:
+        plan.chains.append(operation)

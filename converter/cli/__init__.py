@@ -28,6 +28,7 @@ from ..nouns import Gen2to3Error
 from .bless import bless
 from .cameras import cameras
 from .convert import convert, plan
+from .curate import curate
 from .explain import explain
 from .import_calibs import import_calibs
 from .inspect import inspect
@@ -81,5 +82,18 @@ def main() -> None:
     """
 
 
-for command in (cameras, inspect, plan, convert, import_calibs, register, bless, verify, explain, status):
+COMMANDS = (
+    cameras,
+    inspect,
+    plan,
+    convert,
+    import_calibs,
+    curate,
+    register,
+    bless,
+    verify,
+    explain,
+    status,
+)
+for command in COMMANDS:
     main.add_command(command)

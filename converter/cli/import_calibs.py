@@ -10,7 +10,7 @@ from ..import_calibs import ImportOutcome
 from ..import_calibs import import_calibs as run_import
 from ..import_recipe import ImportRecipe
 from .options import Settings, absolute, given_choices, ledger_option, master_options, speaking
-from .printing import error, one_line, plural, print_json, print_plan, say
+from .printing import error, print_json, print_outcome
 from .progress import progress_for
 
 
@@ -69,14 +69,7 @@ def _show(settings: Settings, outcome: ImportOutcome, written: bool) -> int:
     if settings.json:
         print_json(outcome.as_dict())
     else:
-        print_plan(outcome.plan, settings, written=written, conversion=outcome.conversion)
-        found = outcome.readback
-        for line in found.missing if found is not None else ():
-            say(f"missing  {one_line(line)}")
-        if found is not None and not settings.quiet:
-            say(
-                f"Read back: {plural(found.found.total(), 'range')} as written, {len(found.missing)} missing."
-            )
+        print_outcome(outcome.plan, outcome.readback, settings, written, outcome.conversion)
     if outcome.stopped:
         error(outcome.stopped)
     return outcome.exit_status

@@ -17,6 +17,7 @@ from ..decisions import Decision
 from ..inspection import Inspection, TypeValidity
 from ..nouns import Reject
 from ..planning.plan import Plan
+from ..readback import Readback
 from ..verify import Verification
 from .options import Settings
 
@@ -106,6 +107,26 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
     print_conflicts(plan.conflicts, folded)
     if not settings.quiet:
         say(_conclusion(plan, written, conversion))
+
+
+def print_outcome(
+    plan: Plan, readback: Readback | None, settings: Settings, written: bool, conversion: int | None
+) -> None:
+    """Print a plan, or what became of it, and what was read back.
+
+    Parameters
+    ----------
+    plan, settings, written, conversion
+        As for `print_plan`.
+    readback
+        What was read back, `None` if nothing was.
+    """
+    print_plan(plan, settings, written=written, conversion=conversion)
+    for line in readback.missing if readback is not None else ():
+        say(f"missing  {one_line(line)}")
+    if readback is not None and not settings.quiet:
+        found = plural(readback.found.total(), "range")
+        say(f"Read back: {found} as written, {len(readback.missing)} missing.")
 
 
 def _print_counts(plan: Plan, written: bool) -> None:

@@ -10,7 +10,13 @@ from ..target import TargetState
 
 
 def plan_collections(
-    instrument: str, label: str, runs: Iterable[str], with_calibs: bool, with_raws: bool, target: TargetState
+    instrument: str,
+    label: str,
+    runs: Iterable[str],
+    with_calibs: bool,
+    with_raws: bool,
+    target: TargetState,
+    first: bool = False,
 ) -> tuple[list[RegisterCollection], list[Chain], list[str]]:
     """Plan RUN, CALIBRATION and CHAINED collections.
 
@@ -26,6 +32,8 @@ def plan_collections(
         Whether the repository has (or gets) masters or raws.
     target
         What the repository has.
+    first
+        Whether ``<inst>/calib`` searches the collection first, not last.
 
     Returns
     -------
@@ -58,7 +66,11 @@ def plan_collections(
     if with_calibs and usable(calibration, "CALIBRATION") and calibration not in target.collections:
         collections.append(RegisterCollection(calibration, "CALIBRATION"))
     if with_calibs and label:
-        _extend(chain, [calibration], target, chains, usable(chain, "CHAINED"))
+        is_chain = usable(chain, "CHAINED")
+        if not first:
+            _extend(chain, [calibration], target, chains, is_chain)
+        elif is_chain and (operation := put_first(chain, calibration, target.chains.get(chain))):
+            chains.append(operation)
     umbrella = names.umbrella(instrument)
     children = [names.raw_run(instrument)] if with_raws else []
     if with_calibs:
@@ -66,6 +78,27 @@ def plan_collections(
     if children:
         _extend(umbrella, children, target, chains, usable(umbrella, "CHAINED"))
     return collections, chains, conflicts
+
+
+def put_first(name: str, child: str, before: tuple[str, ...] | None) -> Chain | None:
+    """Let a chain search a child first; the others keep their order.
+
+    Parameters
+    ----------
+    name
+        The chain.
+    child
+        The collection to be searched first.
+    before
+        Children that the chain has, `None` if it does not exist.
+
+    Returns
+    -------
+    operation
+        `None` if it does so already.
+    """
+    wanted = (child, *(c for c in before or () if c != child))
+    return None if wanted == before else Chain(name, wanted, before)
 
 
 def _extend(

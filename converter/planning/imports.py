@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lsst.daf.butler import Butler
-
 from adapters.camera import Camera
-from adapters.registry import get_camera
 from adapters.sources.declaration import Declaration
 from adapters.sources.delivery import Delivery, read_delivery
 from adapters.sources.loading import load_declaration
@@ -29,6 +26,7 @@ from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
+from .which_camera import camera_of
 
 NO_VALIDITY = "ingested without a validity range: none was asked for with --validity"
 
@@ -58,7 +56,7 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     """
     _check_places(recipe, target)
     butler = open_reading(target)
-    camera = _camera(recipe, target, butler)
+    camera = camera_of(recipe.camera, target, butler, "the masters")
     with _named_in_the_call():
         source = combine([parse_validity(text) for text in recipe.validity])
         declarations = _declarations(recipe, camera)
@@ -78,7 +76,8 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     camera = camera.redeclared(calibrations=(*camera.calibrations, *delivery.types))
     _check_types(recipe, camera)
     instrument = camera.instrument.name
-    state = read_target(butler, instrument, {*(c.dataset_type for c in camera.calibrations), "camera"})
+    types = {*(c.dataset_type for c in camera.calibrations), *(r.dataset_type for r in camera.hand_offs)}
+    state = read_target(butler, instrument, types)
     places = ", ".join(recipe.sources)
     title = f"{instrument}: {places}, label {recipe.label!r}, transfer {recipe.transfer}"
     plan = Plan("import-calibs", title, recipe, rejects=delivery.rejects, skips=delivery.skips)
@@ -112,21 +111,6 @@ def _check_places(recipe: ImportRecipe, target: str) -> None:
             )
         if root is not None and source.is_dir() and root.resolve().is_relative_to(source.resolve()):
             raise UsageError(f"{target} is inside the source {source}; give a directory outside of it")
-
-
-def _camera(recipe: ImportRecipe, target: str, butler: Butler | None) -> Camera:
-    """The camera asked for, or that of the repository's one instrument."""
-    if recipe.camera:
-        return get_camera(recipe.camera)
-    found = (
-        []
-        if butler is None
-        else [r.name for r in butler.query_dimension_records("instrument", explain=False)]
-    )
-    if len(found) == 1:
-        return get_camera(found[0])
-    what = f"has {len(found)} instruments" if butler is not None else "does not exist yet"
-    raise UsageError(f"{target} {what}; name the camera of the masters with --camera")
 
 
 def _declarations(recipe: ImportRecipe, camera: Camera) -> list[Declaration]:

@@ -74,6 +74,8 @@ class Plan:
         ledger; `None` leaves there what is.
     is_one_batch
         Whether all of it is one transaction.
+    is_by_type
+        Whether files and ranges of each dataset type are one transaction.
     present
         Names (keys of ``items``) of the datasets that the target has already.
     header_reads
@@ -108,6 +110,7 @@ class Plan:
     changes: list[Item] = field(default_factory=list)
     serials: tuple[str, list[SerialPeriod]] | None = None
     is_one_batch: bool = False
+    is_by_type: bool = False
     present: list[str] = field(default_factory=list)
     header_reads: int = 0
     fingerprint: str = ""

@@ -27,7 +27,8 @@ from .datasets import check_formatters, ingest, register, register_collections, 
 from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
-from .split import divide, split, staging
+from .split import divide, split
+from .staging import staging
 
 T = TypeVar("T")
 
@@ -64,8 +65,9 @@ def execute(
         Operations in any order; kinds are carried out in the order in which
         they need each other. A `HandOff` is nothing to be done here.
     transfer
-        How files get into the target, one of `TRANSFER_MODES`. Pieces of
-        files that are split are moved there in any case.
+        How files get into the target, one of `TRANSFER_MODES`. Files that were
+        made for it, and pieces of files that are split, are moved there in
+        any case.
     references
         Refs of the batches before, which need not be asked for again.
 
@@ -82,11 +84,11 @@ def execute(
     """
     prepare(butler, batch)
     references = References(butler) if references is None else references
-    ingests, to_split = divide(_only(batch, Ingest))
+    ingests, to_split, made = divide(_only(batch, Ingest))
     with ExitStack() as stack:
         # Before the transaction, which would keep the database locked all the while.
         pieces = split(to_split, stack.enter_context(staging(butler))) if to_split else []
-        _write(butler, batch, ingests, pieces, transfer, references)
+        _write(butler, batch, ingests, [*made, *pieces], transfer, references)
     return references
 
 

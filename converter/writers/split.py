@@ -6,27 +6,18 @@ Nothing here knows cameras: which HDU is which dataset is said by `IngestFile`.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from lsst.daf.butler import Butler
 
 from .. import pixels
 from ..nouns import Gen2to3Error
 from ..operations import Ingest, IngestFile
-from ..target import datastore_root, require_splitting
 
-STAGING = ".gen2to3-staging-"
-
-_HOST = re.sub(r"[^\w.-]", "_", socket.gethostname())
 _STRUCTURE = re.compile(
     r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|NEXTEND|PCOUNT|GCOUNT|GROUPS|CHECKSUM|DATASUM|END"
 )
@@ -38,65 +29,15 @@ _SCALING = re.compile(r"BSCALE|BZERO|BLANK")
 _WHEN = "of this file as it was written"  # instead of the time: the same master is the same file
 
 
-def divide(ingests: Sequence[Ingest]) -> tuple[list[Ingest], list[Ingest]]:
-    """Files to ingest as they are, and files to split."""
-    whole: list[Ingest] = []
-    to_split: list[Ingest] = []
+def divide(ingests: Sequence[Ingest]) -> tuple[list[Ingest], list[Ingest], list[Ingest]]:
+    """Files to ingest as they are, files to split, and files that were made for the target."""
+    parts: tuple[list[Ingest], list[Ingest], list[Ingest]] = ([], [], [])
     for operation in ingests:
-        for target, wanted in ((whole, False), (to_split, True)):
-            files = tuple(f for f in operation.files if bool(f.hdus) is wanted)
+        for number, part in enumerate(parts):
+            files = tuple(f for f in operation.files if (1 if f.hdus else 2 if f.is_made else 0) == number)
             if files:
-                target.append(replace(operation, files=files))
-    return whole, to_split
-
-
-@contextmanager
-def staging(butler: Butler) -> Iterator[Path]:
-    """A directory from which files can be moved into the datastore without copying them.
-
-    It is removed at the end in any case.
-
-    Parameters
-    ----------
-    butler
-        The target.
-
-    Raises
-    ------
-    UsageError
-        The target is not local.
-    """
-    root = require_splitting(butler)
-    remove_stale(butler)
-    directory = root / f"{STAGING}{os.getpid()}-{_HOST}"
-    try:
-        try:
-            directory.mkdir(parents=True)
-        except OSError as exc:
-            raise Gen2to3Error(f"{directory}: masters cannot be split there: {exc}") from exc
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def remove_stale(butler: Butler) -> None:
-    """Remove the staging directories of processes that no longer run on this host."""
-    root = datastore_root(butler)
-    for directory in root.glob(f"{STAGING}*") if root is not None else ():
-        match = re.fullmatch(rf"{re.escape(STAGING)}(\d+)-{re.escape(_HOST)}", directory.name)
-        # This process has none yet, so one with its number was left by an earlier process.
-        if match and (int(match[1]) == os.getpid() or not _runs(int(match[1]))):
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # it is another user's
-        return True
-    return True
+                part.append(replace(operation, files=files))
+    return parts
 
 
 def split(ingests: Sequence[Ingest], directory: Path) -> list[Ingest]:

@@ -12,7 +12,7 @@ from . import markdown
 
 PAGES = ("README.md", *sorted(f"docs/{p.name}" for p in (markdown.ROOT / "docs").glob("*.md")))
 # These pages have files of their own.
-OWN_TESTS = ("docs/adding-a-camera.md", "docs/importing-masters.md")
+OWN_TESTS = ("docs/adding-a-camera.md", "docs/curated.md", "docs/importing-masters.md")
 SECTIONS = [(page, name) for page in PAGES if page not in OWN_TESTS for name in markdown.sections(page)]
 
 

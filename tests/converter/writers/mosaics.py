@@ -10,7 +10,7 @@ from lsst.daf.butler import Butler
 from adapters.camera import Extensions
 from converter.nouns import DataId
 from converter.operations import Ingest, IngestFile
-from converter.writers import split
+from converter.writers import staging
 
 from .conftest import FORMATTER, RUN
 
@@ -68,7 +68,7 @@ def sha(path: str | Path) -> str:
 
 
 def staged(root: Path) -> list[Path]:
-    return list(root.rglob(f"{split.STAGING}*"))
+    return list(root.rglob(f"{staging.STAGING}*"))
 
 
 def stored_path(butler: Butler, detector: int) -> str:

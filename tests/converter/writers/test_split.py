@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from converter.nouns import DataId, Gen2to3Error, UsageError
-from converter.writers import check_formatters, execute, split
+from converter.writers import check_formatters, execute, split, staging
 
 from .conftest import FORMATTER, RUN, ingest_of
 from .mosaics import ORDER, image, sha, split_ingest, staged, stored_path, write_master
@@ -117,7 +117,7 @@ def test_the_same_master_is_the_same_file(butler, tmp_path):
     path = write_master(tmp_path / "source" / "bias.fits")
     digests = []
     for number in range(2):
-        with split.staging(butler) as directory:
+        with staging.staging(butler) as directory:
             directory = directory / str(number)
             directory.mkdir()
             (pieces,) = split.split([split_ingest(path)], directory)
@@ -182,12 +182,12 @@ def test_write_that_goes_wrong(butler, tmp_path, monkeypatch):
 
 def test_stale_staging(butler, tmp_path):
     root = tmp_path / "repo"
-    host = split._HOST
-    kept = root / f"{split.STAGING}{os.getppid()}-{host}", root / f"{split.STAGING}1-{host}x"
-    gone = root / f"{split.STAGING}999999999-{host}", root / f"{split.STAGING}{os.getpid()}-{host}"
+    host = staging._HOST
+    kept = root / f"{staging.STAGING}{os.getppid()}-{host}", root / f"{staging.STAGING}1-{host}x"
+    gone = root / f"{staging.STAGING}999999999-{host}", root / f"{staging.STAGING}{os.getpid()}-{host}"
     for directory in (*kept, *gone):
         (directory / "0-0").mkdir(parents=True)
-    split.remove_stale(butler)
+    staging.remove_stale(butler)
     assert sorted(staged(root)) == sorted(kept)
 
 

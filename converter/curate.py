@@ -1,0 +1,103 @@
+"""Curated calibrations from beginning to end: plan, apply, read back."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from .apply import apply, ledger_path, why_not
+from .curate_recipe import CurateRecipe
+from .ledger import Ledger
+from .nouns import StoppedError, UsageError
+from .planning.curating import make_curate_plan
+from .planning.plan import Plan
+from .progress import Progress, no_progress
+from .readback import Readback, read_back
+from .target import open_reading
+from .writers.staging import workshop
+
+
+@dataclass(frozen=True)
+class CurateOutcome:
+    """What ``curate`` came to.
+
+    Parameters
+    ----------
+    plan
+        What was (or would be) done.
+    conversion
+        Number in the ledger, `None` if nothing was written.
+    readback
+        What the Butler says of the ranges that were written, `None` if none
+        were.
+    stopped
+        Why nothing was written although there was something to write.
+    """
+
+    plan: Plan
+    conversion: int | None = None
+    readback: Readback | None = None
+    stopped: str = ""
+
+    @property
+    def exit_status(self) -> int:
+        """Exit status of the command line's contract."""
+        if self.stopped:
+            return StoppedError.exit_status
+        if self.readback is not None and self.readback.missing:
+            return 4
+        return 1 if self.plan.rejects else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The command line's JSON contract."""
+        found = None if self.readback is None else self.readback.as_dict()
+        return self.plan.as_dict(self.conversion) | {"read_back": found}
+
+
+def curate(
+    recipe: CurateRecipe,
+    target: str,
+    ledger: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+) -> CurateOutcome:
+    """Write the curated calibrations of a data package.
+
+    Parameters
+    ----------
+    recipe
+        All choices.
+    target
+        Butler repository; made (SQLite) if it is not there.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
+    dry_run
+        Plan only.
+    progress
+        Shows what takes long.
+
+    Raises
+    ------
+    UsageError
+        The package is none, the camera cannot be told, or the target is
+        something else than a Butler repository.
+    Gen2to3Error
+        The target refused a dataset type. Those before it stay, and the same
+        command goes on from there.
+    """
+    butler = open_reading(target)
+    path = ledger_path(target, ledger)
+    if path is None and not dry_run:
+        raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")
+    book = None if path is None else Ledger(path)
+    with ExitStack() as stack:
+        directory = None if dry_run else stack.enter_context(workshop(butler))
+        plan = make_curate_plan(recipe, target, butler, book, directory, progress)
+        if stopped := why_not(plan):
+            return CurateOutcome(plan, stopped=stopped)
+        if dry_run:
+            return CurateOutcome(plan)
+        conversion = apply(plan, target, ledger, progress)
+    readback = read_back(target, plan.certifies) if plan.certifies else None
+    return CurateOutcome(plan, conversion, readback)
