@@ -158,11 +158,17 @@ def plan_undo(butler: Butler, book: Ledger, row: Mapping[str, Any]) -> UndoPlan:
         by_kind[kind].append(name)
 
     decertifies, certifies, touched = _plan_ranges(plan, butler, done, refs, by_kind["CALIBRATION"], removed)
-    _look_for_strangers(plan, butler, removed & set(by_kind["RUN"]), there)
-    summaries = {i.name: i.dataset_types or () for i in infos if i.name in removed}
+    runs = removed & set(by_kind["RUN"])
+    later = _look_at_later(plan, book, done, names, runs)
+    _look_for_strangers(plan, butler, runs, there | later)
+    # Chains sum up what is in them.
+    summaries = {
+        i.name: i.dataset_types or ()
+        for i in infos
+        if i.name in removed and i.type is CollectionType.CALIBRATION
+    }
     _look_for_other_ranges(plan, butler, summaries, touched)
     _look_for_tags(plan, butler, refs, by_kind["TAGGED"])
-    _look_at_later(plan, book, done, names)
     plan.refusals = list(dict.fromkeys(plan.refusals))
     plan.removal = Removal(
         tuple(sorted(there)), tuple(decertifies), tuple(certifies), tuple(gone.chains), tuple(gone.removed)
@@ -197,8 +203,6 @@ def _plan_ranges(
     decertifies: list[Decertify] = []
     certifies: list[Certify] = []
     touched: dict[str, set[str]] = defaultdict(set)
-    for collection in removed:
-        touched[collection] = set()
     for place in sorted(places):
         instrument, collection, name = place
         current = rows.pop((collection, name), [])
@@ -255,11 +259,11 @@ def _look_for_other_ranges(
 ) -> None:
     """Refuse for ranges of other dataset types in collections that would go."""
     for collection, types in sorted(summaries.items()):
-        for name in sorted(set(types) - touched[collection]):
+        for name in sorted(set(types) - touched.get(collection, set())):
             found = butler.registry.queryDatasetAssociations(
                 name, [collection], collectionTypes={CollectionType.CALIBRATION}
             )
-            rows = [f"{name} {a.ref.dataId} of {a.ref.run}" for a in found]
+            rows = [f"{_name(a.ref)} of {a.ref.run}" for a in found]
             if rows:
                 _refuse(plan, f"{collection}, which it made, has ranges of others", rows)
 
@@ -272,7 +276,7 @@ def _look_for_strangers(plan: UndoPlan, butler: Butler, runs: set[str], own: set
     strangers: dict[str, list[str]] = defaultdict(list)
     for ref in found:
         if str(ref.id) not in own:
-            strangers[ref.run].append(f"{ref.datasetType.name} {ref.dataId}")
+            strangers[ref.run].append(_name(ref))
     for run, names in sorted(strangers.items()):
         _refuse(plan, f"RUN {run}, which it made, has datasets of others", sorted(names))
 
@@ -287,15 +291,16 @@ def _look_for_tags(plan: UndoPlan, butler: Butler, refs: Iterable[DatasetRef], t
         for dataset_type in types.values():
             with butler.query() as query:
                 found = list(query.datasets(dataset_type, [collection], find_first=False))
-            names += [f"{r.datasetType.name} {r.dataId} of {r.run}" for r in found if r.id in ids]
+            names += [f"{_name(r)} of {r.run}" for r in found if r.id in ids]
         if names:
             _refuse(plan, f"TAGGED collection {collection} has its datasets", sorted(names))
 
 
 def _look_at_later(
-    plan: UndoPlan, book: Ledger, done: Intents, names: Mapping[str, tuple[str, str, DataId]]
-) -> None:
-    """Refuse for conversions after it that stand on it."""
+    plan: UndoPlan, book: Ledger, done: Intents, names: Mapping[str, tuple[str, str, DataId]], runs: set[str]
+) -> set[str]:
+    """Refuse for conversions after it that stand on it; gives the ids of what they put into its RUNs."""
+    inside: set[str] = set()
     certified = {
         (i.collection, i.dataset_type, run, data_id) for i in done.certifies for run, data_id in i.datasets
     }
@@ -329,9 +334,19 @@ def _look_at_later(
             _refuse(plan, f"{who} certified its datasets", given)
         if written:
             _refuse(plan, f"{who} wrote its datasets again", written)
+        added = [item for item in theirs.items if parse_dataset_name(item.dataset)[1] in runs]
+        inside |= {item.dataset_id for item in added}
+        if added:
+            _refuse(plan, f"{who} put datasets into RUNs that it made", [item.dataset for item in added])
+    return inside
 
 
 def _refuse(plan: UndoPlan, why: str, names: list[str]) -> None:
     shown = "; ".join(names[:EXAMPLES])
     more = f"; and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
     plan.refusals.append(f"{why}: {shown}{more}")
+
+
+def _name(ref: DatasetRef) -> str:
+    values = [f"{d}={ref.dataId[d]}" for d in ref.dataId.dimensions.required if d != "instrument"]
+    return " ".join([ref.datasetType.name, *values])
