@@ -129,7 +129,9 @@ def test_the_ledger_keeps_the_history_and_counts_what_stands(repo: Path, gen2: H
     assert book.last_recipe()["label"] == "gen2"
     assert not any("HSC/calib/other" in name for name in book.datasets())
     assert len(book.decisions()) < len(decisions)
-    states = dict(book.database().execute("select state, count(*) from items where conversion = 2 group by 1"))
+    states = dict(
+        book.database().execute("select state, count(*) from items where conversion = 2 group by 1")
+    )
     assert set(states) <= {"undone", "skipped", "handed-off"}
     assert states["undone"] == 22
     run("verify", repo, gen2.root, *VISITS)
@@ -196,7 +198,9 @@ def test_a_range_that_somebody_changed(repo: Path) -> None:
     with Butler.from_config(str(repo), writeable=True) as butler:
         (ref, *_) = refs_of(butler, "bias")
         (row,) = (
-            r for r in butler.registry.queryDatasetAssociations("bias", ["HSC/calib/gen2"]) if r.ref.id == ref.id
+            r
+            for r in butler.registry.queryDatasetAssociations("bias", ["HSC/calib/gen2"])
+            if r.ref.id == ref.id
         )
         begin = row.timespan.begin
         half = Timespan(begin + (row.timespan.end - begin) / 2, row.timespan.end)
@@ -233,7 +237,9 @@ def test_bless(place: Place) -> None:  # noqa: F811
 def check_ledger_of_parts(root: Path) -> None:
     """The repository was not made by a conversion; only what the ledger says is looked at."""
     db = Ledger(root / FILE_NAME).database()
-    done = [r[0] for r in db.execute("select dataset_id from items where state = 'done' and dataset_id not null")]
+    done = [
+        r[0] for r in db.execute("select dataset_id from items where state = 'done' and dataset_id not null")
+    ]
     with Butler.from_config(str(root)) as butler:
         assert len(butler.get_many_datasets(done)) == len(done) > 0
 
@@ -246,10 +252,22 @@ def test_bless_as_default_and_decertify(place: Place) -> None:  # noqa: F811
     )
     suite = dump(place.root)
     assert suite["collections"]["Cam/calib"] == ("CHAINED", (SUITE, OLD))
-    args = ("--decertify", "--collection", SUITE, "--type", "flat", "--begin", "2020-06-01", "--end", "2021-01-01")
+    args = (
+        "--decertify",
+        "--collection",
+        SUITE,
+        "--type",
+        "flat",
+        "--begin",
+        "2020-06-01",
+        "--end",
+        "2021-01-01",
+    )
     place.good(None, *args)
     (taken, *_) = refused(place.root, 1)
-    assert taken.startswith("flat detector=0 physical_filter=Cam-g of u/me/flat in Cam/calib/suite was certified for")
+    assert taken.startswith(
+        "flat detector=0 physical_filter=Cam-g of u/me/flat in Cam/calib/suite was certified for"
+    )
     assert any("conversion 2 (bless) took off or cut ranges" in line for line in refused(place.root, 1))
     run("undo", place.root)
     assert dump(place.root) == suite
@@ -278,12 +296,16 @@ def test_a_chain_that_was_changed_since_loses_our_child_only(repo: Path, gen2: H
 
 
 def test_import_calibs(repo: Path, tmp_path: Path) -> None:
-    source = make_hsc(tmp_path / "more", HscSpec(bias=("2014-11-05",), dark=(), flat=(), sky=(), first_visit=9140))
+    source = make_hsc(
+        tmp_path / "more", HscSpec(bias=("2014-11-05",), dark=(), flat=(), sky=(), first_visit=9140)
+    )
     before, content = dump(repo), tree(source.root)
     files = sorted((source.root / "CALIB").rglob("BIAS*.fits"))
     assert files
     table = tmp_path / "table.csv"
-    table.write_text("file,begin,end\n" + "".join(f"{f.name},2014-11-05,2014-12-01\n" for f in files))
+    table.write_text(
+        "dataset_type,file,begin,end\n" + "".join(f"bias,{f.name},2014-11-05,2014-12-01\n" for f in files)
+    )
     args = ("import-calibs", repo, *files, "--label", "import", "--validity", table)
     found = run(*args)
     after = dump(repo)
@@ -343,7 +365,8 @@ def test_split_masters(tmp_path: Path) -> None:
 
     source = make_megaprime(tmp_path / "gen2")
     content = tree(source.root)
-    run("convert", source.root, tmp_path / "repo", "--split-masters", "--no-verify", "--transfer", "direct")
+    args = ("--calib", source.root / "CALIB", "--split-masters", "--no-verify", "--transfer", "direct")
+    run("convert", source.root, tmp_path / "repo", *args, "--types", "raw,dark", status=1)
     assert any("/calib/" in name and name.endswith(".fits") for name in dump(tmp_path / "repo")["files"])
     run("undo", tmp_path / "repo")
     assert dump(tmp_path / "repo") == NOTHING
