@@ -23,7 +23,7 @@ WRITES = [
     ("converter.writers.batch", "ingest", 1, "before"),
     ("converter.writers.batch", "ingest", 1, "after"),  # files without records
     ("converter.intents", "done", 3, "before"),  # committed, and the ledger does not know
-    ("converter.writers.batch", "ingest", 2, "after"),
+    ("converter.writers.batch", "check_formatters", 1, "after"),
     ("converter.writers.batch", "certify", 3, "after"),
     ("converter.intents", "done", 4, "before"),
     ("converter.intents", "record", 4, "after"),

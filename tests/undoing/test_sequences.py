@@ -34,13 +34,13 @@ STEPS = st.tuples(
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps=st.lists(STEPS, min_size=3, max_size=5))
+@given(steps=st.lists(STEPS, min_size=2, max_size=4))
 def test_any_sequence(gen2: HscRepository, steps: list[tuple[str, str, tuple | None]]) -> None:
     base = Path(tempfile.mkdtemp())
     try:
