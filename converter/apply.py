@@ -1,24 +1,29 @@
-"""Carry out a plan in batches; the ledger follows each commit."""
+"""Carry out a plan in batches; the ledger says before each commit what it will do, and after it that it did."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from .ledger import FILE_NAME, Item, Ledger
+from lsst.daf.butler import Butler, DatasetType
+
+from . import intents
+from .ledger import FILE_NAME, FOUND, Item, Ledger
+from .lock import exclusive
 from .nouns import StoppedError, UsageError
-from .operations import Ingest, Operation
+from .operations import Decertify, Ingest, Operation, RegisterDatasetType
 from .planning.datasets import BATCH
 from .planning.items import dataset_name
 from .planning.plan import Plan
 from .progress import Progress, no_progress
-from .target import local_path
+from .reconcile import reconcile
+from .target import Association, add_associations, local_path
 from .writers.batch import execute
-from .writers.references import References
+from .writers.references import References, dataset_id, dataset_type_of
 from .writers.repository import open_target
 from .writers.staging import remove_stale
 
@@ -52,7 +57,13 @@ def why_not(plan: Plan) -> str:
     return ""
 
 
-def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress = no_progress) -> int | None:
+def apply(
+    plan: Plan,
+    target: str,
+    ledger: str | None = None,
+    progress: Progress = no_progress,
+    wait: float = 0,
+) -> int | None:
     """Write what a plan says.
 
     Parameters
@@ -65,6 +76,8 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
         Ledger file, `None` for the one in the repository's root.
     progress
         Shows what takes long.
+    wait
+        Seconds to wait for another writer.
 
     Returns
     -------
@@ -75,7 +88,7 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     Raises
     ------
     StoppedError
-        The plan may not be carried out.
+        The plan may not be carried out, or another process writes.
     UsageError
         The target is not local and no ledger was named, or target or ledger
         cannot be written.
@@ -89,31 +102,37 @@ def apply(plan: Plan, target: str, ledger: str | None = None, progress: Progress
     if path is None:
         raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")
     book = Ledger(path)
-    unknown = _unknown(plan, book)
-    if plan.is_empty and not unknown:
-        if path.exists():
-            _record_serials(plan, book)
-        return None
-    if ledger or path.exists():
-        # Before a repository is made that would then stay behind empty.
-        book.check()
-    butler = open_target(target, create=True)
-    remove_stale(butler)
-    _record_serials(plan, book)
+    with exclusive(target, path, plan.command, wait):
+        if plan.is_empty and not intents.unsettled(book) and not _unknown(plan, book):
+            if path.exists():
+                _record_serials(plan, book)
+            return None
+        if ledger or path.exists():
+            # Before a repository is made that would then stay behind empty.
+            book.check()
+        butler = open_target(target, create=True)
+        remove_stale(butler)
+        _record_serials(plan, book)
+        reconcile(butler, book)
+        unknown = _unknown(plan, book)
+        if plan.is_empty and not unknown:
+            return None
+        return _carry_out(plan, butler, book, unknown, progress)
+
+
+def _carry_out(plan: Plan, butler: Butler, book: Ledger, unknown: Sequence[Item], progress: Progress) -> int:
     conversion = book.begin(plan.command, plan.recipe.to_dict(), versions())
     book.add_decisions(conversion, plan.decisions)
-    book.add_collections(
-        conversion,
-        [(c.name, c.type, None, None) for c in plan.collections]
-        + [(c.name, "CHAINED", c.before, c.children) for c in plan.chains],
-    )
     book.add_items(conversion, chain(_others(plan), unknown))
     todo = list(batches(plan))
     references = References(butler)
-    for batch in progress(todo, "batches", len(todo)):
+    for number, batch in enumerate(progress(todo, "batches", len(todo)), 1):
+        # Ranges change in the last batch.
+        changes = [replace(c, state="planned") for c in plan.changes] if number == len(todo) else []
+        items = chain(_written(butler, batch, plan.items), changes)
+        mark = intents.record(book, conversion, batch, items, _before(butler, batch))
         execute(butler, batch, plan.recipe.transfer, references)
-        book.add_items(conversion, _done(batch, references, plan.items))
-    book.add_items(conversion, plan.changes)
+        intents.done(book, mark)
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion
 
@@ -126,11 +145,7 @@ def _record_serials(plan: Plan, book: Ledger) -> None:
 def _unknown(plan: Plan, book: Ledger) -> list[Item]:
     """Datasets that the target has and the ledger does not know: it was lost, or did not come to write."""
     known = book.datasets()
-    return [
-        replace(plan.items[name], reason="found in the repository")
-        for name in plan.present
-        if name not in known
-    ]
+    return [replace(plan.items[name], reason=FOUND) for name in plan.present if name not in known]
 
 
 def versions() -> Mapping[str, str]:
@@ -183,15 +198,28 @@ def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:
         yield batch
 
 
-def _done(batch: Iterable[Operation], references: References, planned: Mapping[str, Item]) -> Iterator[Item]:
+def _written(butler: Butler, batch: Sequence[Operation], planned: Mapping[str, Item]) -> Iterator[Item]:
+    """Ledger rows of the datasets that a batch will write, with the ids that they will have."""
+    new = {o.name: o for o in batch if isinstance(o, RegisterDatasetType)}
+    types: dict[str, DatasetType] = {}
     for operation in batch:
         if not isinstance(operation, Ingest):
             continue
-        for file in operation.files:
-            for dataset_type, data_id in file.datasets:
-                ref = references.get(dataset_type, operation.run, operation.instrument, data_id)
-                item = planned[dataset_name(dataset_type, operation.run, data_id)]
-                yield replace(item, dataset_id=str(ref.id))
+        for name, data_id in (dataset for file in operation.files for dataset in file.datasets):
+            if name not in types:
+                types[name] = dataset_type_of(butler, name, new.get(name))
+            id_ = dataset_id(types[name], operation.run, operation.instrument, data_id)
+            item = planned[dataset_name(name, operation.run, data_id)]
+            yield replace(item, dataset_id=id_, state="planned")
+
+
+def _before(butler: Butler, batch: Sequence[Operation]) -> intents.Before:
+    """What the collections hold of which a batch takes ranges off."""
+    rows: dict[tuple[str, str], list[Association]] = {}
+    places = {(o.instrument, o.dataset_type, o.collection) for o in batch if isinstance(o, Decertify)}
+    for instrument, dataset_type, collection in sorted(places):
+        add_associations(butler, instrument, butler.get_dataset_type(dataset_type), [collection], rows)
+    return rows
 
 
 def _others(plan: Plan) -> Iterator[Item]:

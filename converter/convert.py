@@ -7,6 +7,7 @@ from typing import Any
 
 from .apply import apply, ledger_path, why_not
 from .ledger import Ledger
+from .lock import exclusive
 from .nouns import StoppedError
 from .planning.conversion import make_plan
 from .planning.plan import Plan
@@ -64,6 +65,7 @@ def convert(
     dry_run: bool = False,
     with_verify: bool = True,
     progress: Progress = no_progress,
+    wait: float = 0,
 ) -> Outcome:
     """Convert a Gen2 repository.
 
@@ -82,21 +84,28 @@ def convert(
         written and the source is as it was, the recorded comparison stands.
     progress
         Shows what takes long.
+    wait
+        Seconds to wait for another writer, `math.inf` for as long as it takes.
 
     Raises
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the target
         is something else than a Butler repository.
+    Locked
+        Another process writes to the target.
     Gen2to3Error
         The target refused a batch.
     """
-    plan = make_plan(recipe, target, progress)
-    if stopped := why_not(plan):
-        return Outcome(plan, stopped=stopped)
     if dry_run:
-        return Outcome(plan)
-    conversion = apply(plan, target, ledger, progress)
+        plan = make_plan(recipe, target, progress)
+        return Outcome(plan, stopped=why_not(plan))
+    # The plan is made of the target, so nobody may change it before it is carried out.
+    with exclusive(target, ledger, "convert", wait, insist=False):
+        plan = make_plan(recipe, target, progress)
+        if stopped := why_not(plan):
+            return Outcome(plan, stopped=stopped)
+        conversion = apply(plan, target, ledger, progress)
     if not with_verify:
         return Outcome(plan, conversion)
     path = ledger_path(target, ledger)

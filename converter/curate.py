@@ -9,6 +9,7 @@ from typing import Any
 from .apply import apply, ledger_path, why_not
 from .curate_recipe import CurateRecipe
 from .ledger import Ledger
+from .lock import exclusive
 from .nouns import StoppedError, UsageError
 from .planning.curating import make_curate_plan
 from .planning.plan import Plan
@@ -61,6 +62,7 @@ def curate(
     ledger: str | None = None,
     dry_run: bool = False,
     progress: Progress = no_progress,
+    wait: float = 0,
 ) -> CurateOutcome:
     """Write the curated calibrations of a data package.
 
@@ -76,6 +78,8 @@ def curate(
         Plan only.
     progress
         Shows what takes long.
+    wait
+        Seconds to wait for another writer, `math.inf` for as long as it takes.
 
     Raises
     ------
@@ -86,12 +90,15 @@ def curate(
         The target refused a dataset type. Those before it stay, and the same
         command goes on from there.
     """
-    butler = open_reading(target)
     path = ledger_path(target, ledger)
     if path is None and not dry_run:
         raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")
     book = None if path is None else Ledger(path)
     with ExitStack() as stack:
+        if not dry_run:
+            # The plan is made of the target, so nobody may change it before it is carried out.
+            stack.enter_context(exclusive(target, ledger, "curate", wait, insist=False))
+        butler = open_reading(target)
         directory = None if dry_run else stack.enter_context(workshop(butler))
         plan = make_curate_plan(recipe, target, butler, book, directory, progress)
         if stopped := why_not(plan):

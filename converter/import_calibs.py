@@ -7,6 +7,7 @@ from typing import Any
 
 from .apply import apply, why_not
 from .import_recipe import ImportRecipe
+from .lock import exclusive
 from .nouns import StoppedError
 from .planning.imports import make_import_plan
 from .planning.plan import Plan
@@ -57,6 +58,7 @@ def import_calibs(
     ledger: str | None = None,
     dry_run: bool = False,
     progress: Progress = no_progress,
+    wait: float = 0,
 ) -> ImportOutcome:
     """Import masters made elsewhere.
 
@@ -72,20 +74,26 @@ def import_calibs(
         Plan only.
     progress
         Shows what takes long.
+    wait
+        Seconds to wait for another writer, `math.inf` for as long as it takes.
 
     Raises
     ------
     UsageError
         A source is missing, the camera cannot be told, or the target is
         something else than a Butler repository.
+    Locked
+        Another process writes to the target.
     Gen2to3Error
         The target refused a batch.
     """
-    plan = make_import_plan(recipe, target, progress)
-    if stopped := why_not(plan):
-        return ImportOutcome(plan, stopped=stopped)
     if dry_run:
-        return ImportOutcome(plan)
-    conversion = apply(plan, target, ledger, progress)
+        plan = make_import_plan(recipe, target, progress)
+        return ImportOutcome(plan, stopped=why_not(plan))
+    with exclusive(target, ledger, "import-calibs", wait, insist=False):
+        plan = make_import_plan(recipe, target, progress)
+        if stopped := why_not(plan):
+            return ImportOutcome(plan, stopped=stopped)
+        conversion = apply(plan, target, ledger, progress)
     readback = read_back(target, plan.certifies) if plan.certifies else None
     return ImportOutcome(plan, conversion, readback)

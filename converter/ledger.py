@@ -18,6 +18,7 @@ from typing import Any
 import sqlite_utils
 
 from .decisions import Change, Decision
+from .ledger_tables import open_database
 from .nouns import DataId, Gen2to3Error, UsageError
 from .timespans import Span
 
@@ -37,14 +38,23 @@ SERIAL_COLUMNS: dict[str, Any] = {
     "begin_tai_ns": int,
     "end_tai_ns": int,
 }
+FOUND = "found in the repository"
+"""Reason of an item that was there although the ledger did not know it."""
+
+UNDONE = (
+    f"update items set state = 'undone' where conversion = ? and state = 'done' and reason != '{FOUND}'",  # noqa: S608
+    "update collections set state = 'undone' where conversion = ? and state = 'done'",
+    "update intents set state = 'undone' where conversion = ? and state = 'done'",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One source item and what became of it.
 
-    ``state`` is ``planned``, ``done``, ``skipped``, ``rejected`` or
-    ``handed-off``; ``dataset`` is ``type run data-ID`` in words.
+    ``state`` is ``planned``, ``done``, ``forgotten`` (planned, and not carried
+    out), ``undone``, ``skipped``, ``rejected`` or ``handed-off``; ``dataset``
+    is ``type run data-ID`` in words.
     """
 
     source: str
@@ -99,57 +109,13 @@ class Ledger:
         """Whether anything was ever recorded."""
         return self.path.is_file()
 
+    def database(self) -> sqlite_utils.Database:
+        """The open SQLite file, made if it is not there."""
+        return self._open()
+
     def _open(self) -> sqlite_utils.Database:
         try:
-            db = sqlite_utils.Database(self.path)
-            if "conversions" not in db.table_names():
-                # All tables or none, and one wait for the disk.
-                db.execute("BEGIN IMMEDIATE")
-                db["conversions"].create(
-                    {
-                        "id": int,
-                        "command": str,
-                        "recipe": str,
-                        "versions": str,
-                        "started_utc": str,
-                        "finished_utc": str,
-                        "counts": str,
-                    },
-                    pk="id",
-                )
-                columns: dict[str, Any] = {"conversion": int}
-                columns |= dict.fromkeys(Item.__dataclass_fields__, str)
-                columns |= {"size": int, "mtime_ns": int}
-                db["items"].create(columns, foreign_keys=[("conversion", "conversions", "id")])
-                db["decisions"].create(
-                    {
-                        "conversion": int,
-                        "rule": str,
-                        "item": str,
-                        "before": str,
-                        "after": str,
-                        "why": str,
-                        "dataset_type": str,
-                        "changes": str,
-                    },
-                    foreign_keys=[("conversion", "conversions", "id")],
-                )
-                db["collections"].create(
-                    {"conversion": int, "name": str, "type": str, "before": str, "after": str},
-                    foreign_keys=[("conversion", "conversions", "id")],
-                )
-                db["verifications"].create(
-                    {
-                        "conversion": int,
-                        "recipe": str,
-                        "fingerprint": str,
-                        "result": str,
-                        "recorded_utc": str,
-                    },
-                    foreign_keys=[("conversion", "conversions", "id")],
-                )
-                db.conn.commit()
-            return db
+            return open_database(self.path)
         except Exception as exc:
             raise Gen2to3Error(
                 f"ledger {self.path}: {exc}; move the file away (it is only a record), or name another with --ledger"
@@ -187,12 +153,31 @@ class Ledger:
         """Record the end of a conversion."""
         self._open()["conversions"].update(conversion, {"finished_utc": _now(), "counts": json.dumps(counts)})
 
+    def conversion(self, number: int) -> dict[str, Any]:
+        """The row of a conversion."""
+        return dict(self._open()["conversions"].get(number))
+
+    def mark_undone(self, conversion: int, number: int, counts: Mapping[str, Any]) -> None:
+        """Record that a conversion was undone, and by which.
+
+        What it found in the repository is still there and stays recorded.
+        """
+        db = self._open()
+        with db.conn:
+            for statement in UNDONE:
+                db.conn.execute(statement, (conversion,))
+            db.conn.execute("update conversions set undone_by = ? where id = ?", (number, conversion))
+            db.conn.execute(
+                "update conversions set finished_utc = ?, counts = ? where id = ?",
+                (_now(), json.dumps(counts), number),
+            )
+
     def add_items(self, conversion: int, items: Iterable[Item]) -> None:
         """Record source items."""
         db = self._open()
         # Table.insert_all looks at the columns of every row, which takes ten times as long.
         with db.conn:
-            db.conn.executemany(INSERT_ITEM, ((conversion, *_item_values(item)) for item in items))
+            db.conn.executemany(INSERT_ITEM, ((conversion, *item_values(item)) for item in items))
 
     def add_decisions(self, conversion: int, decisions: Sequence[Decision]) -> None:
         """Record decisions."""
@@ -204,21 +189,6 @@ class Ledger:
                 "changes": json.dumps([_plain_change(c) for c in d.changes]),
             }
             for d in decisions
-        )
-
-    def add_collections(
-        self, conversion: int, rows: Iterable[tuple[str, str, Sequence[str] | None, Sequence[str] | None]]
-    ) -> None:
-        """Record collections made or changed: name, type, children before and after."""
-        self._open()["collections"].insert_all(
-            {
-                "conversion": conversion,
-                "name": name,
-                "type": type_,
-                "before": None if before is None else json.dumps(list(before)),
-                "after": None if after is None else json.dumps(list(after)),
-            }
-            for name, type_, before, after in rows
         )
 
     def add_verification(
@@ -270,14 +240,15 @@ class Ledger:
         return list(db.query(sql, parameters)) if db[table].exists() else []
 
     def verification(self, recipe: Mapping[str, Any], fingerprint: str) -> tuple[dict[str, Any], str] | None:
-        """Result and UTC time of the verification after the last conversion.
+        """Result and UTC time of the verification after the last conversion that was not undone.
 
         `None` if there is none, or if recipe or source were not the same.
         """
         if not self.exists:
             return None
         rows = self._open().query(
-            "select v.* from verifications v where v.conversion = (select max(id) from conversions)"
+            "select v.* from verifications v where v.conversion = (select max(id) from conversions "
+            "where undone_by is null and not (command = 'undo' and finished_utc is not null))"
         )
         for row in rows:
             if row["recipe"] == json.dumps(recipe) and row["fingerprint"] == fingerprint:
@@ -285,16 +256,17 @@ class Ledger:
         return None
 
     def last_recipe(self) -> dict[str, Any] | None:
-        """Recipe of the last ``convert``, `None` if there is none."""
+        """Recipe of the last ``convert`` that was not undone, `None` if there is none."""
         if not self.exists:
             return None
         rows = self._open().query(
-            "select recipe from conversions where command = 'convert' order by id desc limit 1"
+            "select recipe from conversions where command = 'convert' and undone_by is null "
+            "order by id desc limit 1"
         )
         return next((json.loads(row["recipe"]) for row in rows), None)
 
     def datasets(self) -> set[str]:
-        """Names of all datasets that were recorded as written or found."""
+        """Names of all datasets that were recorded as written or found, and not undone."""
         if not self.exists:
             return set()
         rows = self._open().execute("select dataset from items where state = 'done'")
@@ -317,7 +289,7 @@ class Ledger:
         return {row[0] for row in rows}
 
     def decisions(self) -> list[Decision]:
-        """All decisions ever recorded."""
+        """All decisions of conversions that were not undone."""
         if not self.exists:
             return []
         return [
@@ -330,7 +302,10 @@ class Ledger:
                 row["dataset_type"],
                 tuple(_change(c) for c in json.loads(row["changes"])),
             )
-            for row in self._open()["decisions"].rows
+            for row in self._open().query(
+                "select * from decisions where conversion not in "
+                "(select id from conversions where undone_by is not null)"
+            )
         ]
 
     def left_out(self) -> dict[str, str]:
@@ -339,7 +314,8 @@ class Ledger:
             return {}
         rows = self._open().query(
             "select file, state, reason from items where file != '' and rowid in "
-            "(select max(rowid) from items group by file, key)"
+            "(select max(rowid) from items where state not in ('planned', 'forgotten', 'undone') and conversion "
+            "not in (select id from conversions where undone_by is not null) group by file, key)"
         )
         return {
             row["file"]: f"{row['state']}: {row['reason']}"
@@ -348,7 +324,7 @@ class Ledger:
         }
 
 
-_item_values = attrgetter(*Item.__dataclass_fields__)
+item_values = attrgetter(*Item.__dataclass_fields__)
 
 
 def _now() -> str:

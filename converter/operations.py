@@ -148,6 +148,26 @@ class HandOff:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Take back what a conversion made: ranges, datasets, chains and collections, in this order.
+
+    ``certifies`` are ranges that are put back once the datasets are gone;
+    ``collections`` are removed in the order given, chains before their children.
+    """
+
+    dataset_ids: tuple[str, ...] = ()
+    decertifies: tuple[Decertify, ...] = ()
+    certifies: tuple[Certify, ...] = ()
+    chains: tuple[Chain, ...] = ()
+    collections: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take back."""
+        return not any((self.dataset_ids, self.decertifies, self.certifies, self.chains, self.collections))
+
+
 Operation = (
     RegisterInstrument
     | RegisterDatasetType

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.registry import get_camera
 
 from .apply import apply, why_not
 from .decisions import Decision
+from .lock import exclusive
 from .nouns import StoppedError
 from .planning.instrument import RecordChange, compare_instrument, plan_instrument, serial_periods
 from .planning.plan import Plan
@@ -78,7 +79,11 @@ class Registration:
 
 
 def register(
-    recipe: RegisterRecipe, target: str, ledger: str | None = None, dry_run: bool = False
+    recipe: RegisterRecipe,
+    target: str,
+    ledger: str | None = None,
+    dry_run: bool = False,
+    wait: float = 0,
 ) -> Registration:
     """Register a camera's instrument, or bring its records up to date.
 
@@ -92,6 +97,8 @@ def register(
         Ledger file, `None` for the one in the repository's root.
     dry_run
         Compare only.
+    wait
+        Seconds to wait for another writer, `math.inf` for as long as it takes.
 
     Raises
     ------
@@ -101,6 +108,18 @@ def register(
     Gen2to3Error
         The target refused the records.
     """
+    if dry_run:
+        return _compare(recipe, target)
+    # The comparison has to stand until it is carried out.
+    with exclusive(target, ledger, "register", wait, insist=False):
+        compared = _compare(recipe, target)
+        if compared.stopped:
+            return compared
+        return replace(compared, conversion=apply(compared.plan, target, ledger))
+
+
+def _compare(recipe: RegisterRecipe, target: str) -> Registration:
+    """The registration without the writing."""
     instrument = get_camera(recipe.camera).instrument
     butler = open_reading(target)
     state = read_target(butler, instrument.name, ())
@@ -114,11 +133,7 @@ def register(
     plan.serials = serial_periods(instrument)
     if plan.instrument is not None:
         plan.decisions += _additions(changes, is_new=state.instrument is None)
-    if stopped := why_not(plan):
-        return Registration(plan, changes, stopped=stopped)
-    if dry_run:
-        return Registration(plan, changes)
-    return Registration(plan, changes, apply(plan, target, ledger))
+    return Registration(plan, changes, stopped=why_not(plan))
 
 
 def _additions(changes: list[RecordChange], is_new: bool) -> list[Decision]:

@@ -19,6 +19,9 @@ from .timespans import MAX_NS, MIN_NS, Span
 
 Record = Mapping[str, Any]
 
+LOCK_NAME = "gen2to3.lock"
+"""File in a repository's directory that says who writes to it."""
+
 
 class TargetExposure(NamedTuple):
     """What the target says of one exposure; TAI nanoseconds, `None` if it has no timespan."""
@@ -135,6 +138,11 @@ def local_path(root: str) -> Path | None:
     return path
 
 
+def is_vacant(directory: Path) -> bool:
+    """Whether a directory is empty but for the lock of somebody who is going to make a repository."""
+    return all(path.name.startswith(LOCK_NAME) for path in directory.iterdir())
+
+
 def open_reading(root: str) -> Butler | None:
     """Open a Butler repository for reading.
 
@@ -156,7 +164,7 @@ def open_reading(root: str) -> Butler | None:
     """
     directory = local_path(root)
     if directory is not None:
-        if not os.path.lexists(directory) or (directory.is_dir() and not any(directory.iterdir())):
+        if not os.path.lexists(directory) or (directory.is_dir() and is_vacant(directory)):
             return None
         is_config = directory.is_file() and directory.suffix in (".yaml", ".yml", ".json")
         if not is_config and not (directory / "butler.yaml").exists():
@@ -234,7 +242,7 @@ def read_target(
             continue
         _read_datasets(butler, instrument, dataset_type, names[CollectionType.RUN], datasets)
         if dataset_type.isCalibration():
-            _read_associations(
+            add_associations(
                 butler, instrument, dataset_type, names[CollectionType.CALIBRATION], associations
             )
     return TargetState(
@@ -280,7 +288,7 @@ def read_associations(
     result: dict[tuple[str, str], list[Association]] = {}
     for dataset_type in butler.registry.queryDatasetTypes(sorted(dataset_types), missing=[]):
         if is_readable(dataset_type) and dataset_type.isCalibration():
-            _read_associations(butler, instrument, dataset_type, names, result)
+            add_associations(butler, instrument, dataset_type, names, result)
     return result
 
 
@@ -335,13 +343,14 @@ def _read_datasets(
             datasets.setdefault(key, set()).add(data_id)
 
 
-def _read_associations(
+def add_associations(
     butler: Butler,
     instrument: str,
     dataset_type: DatasetType,
     collections: list[str],
     associations: dict[tuple[str, str], list[Association]],
 ) -> None:
+    """Add the rows of CALIBRATION collections for one dataset type, by collection and type."""
     if not collections:
         return
     name = dataset_type.name

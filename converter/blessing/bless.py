@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..apply import apply, why_not
+from ..lock import exclusive
 from ..nouns import Gen2to3Error, StoppedError, UsageError
 from ..progress import Progress, no_progress
 from ..target import open_reading
@@ -80,6 +81,7 @@ def bless(
     dry_run: bool = False,
     problems: Iterable[str] = (),
     progress: Progress = no_progress,
+    wait: float = 0,
 ) -> Blessing:
     """Make a calibration collection hold what a request says.
 
@@ -97,11 +99,15 @@ def bless(
         Mistakes in the plan's file; while there is one, they are all that comes of it.
     progress
         Shows what takes long.
+    wait
+        Seconds to wait for another writer, `math.inf` for as long as it takes.
 
     Raises
     ------
     UsageError
         There is no repository, or a ``where`` makes no sense.
+    Locked
+        Another process writes to the repository.
     Gen2to3Error
         The target refused it; then all is as it was, except for dataset types
         and empty collections.
@@ -111,19 +117,25 @@ def bless(
     if mistakes := list(problems):
         plan = refused(request, mistakes)
         return Blessing(plan, stopped=why_not(plan))
+    if dry_run:
+        plan = _plan(request, root)
+        return Blessing(plan, stopped=why_not(plan))
+    with exclusive(root, ledger, "bless", wait, insist=False):
+        plan = _plan(request, root)
+        if stopped := why_not(plan):
+            return Blessing(plan, stopped=stopped)
+        conversion = apply(plan, root, ledger, progress)
+        if not plan.is_empty:
+            check_written(plan, root, plan.instrument_name)
+    return Blessing(plan, conversion)
+
+
+def _plan(request: Request, root: str) -> BlessPlan:
     repository = open_repository(root, request.instrument)
     try:
-        plan = plan_blessing(request, repository)
+        return plan_blessing(request, repository)
     finally:
         repository.close()
-    if stopped := why_not(plan):
-        return Blessing(plan, stopped=stopped)
-    if dry_run:
-        return Blessing(plan)
-    conversion = apply(plan, root, ledger, progress)
-    if not plan.is_empty:
-        check_written(plan, root, repository.instrument)
-    return Blessing(plan, conversion)
 
 
 def check_written(plan: BlessPlan, root: str, instrument: str) -> None:

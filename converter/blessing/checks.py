@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from ..decisions import Decision
 from ..nouns import DataId
 from ..numbers import number_ranges, numbers_of
+from ..span_sets import begin_of, end_of, subtract
 from ..timespans import Span
 from .content import Content
 from .folding import Line
-from .ranges import begin_of, end_of, subtract
 from .request import ALL, Request
 
 Timelines = Mapping[tuple[str, DataId], list[tuple[Span, str]]]

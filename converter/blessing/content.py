@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from ..decisions import Decision
 from ..nouns import DataId
+from ..span_sets import Spans, intersect, subtract, unite
 from ..timespans import Span
-from .ranges import Spans, intersect, subtract, unite
 from .repository import Dataset, Row
 from .request import Inherit, Request, Take
 from .selection import Chosen, Found

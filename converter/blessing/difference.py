@@ -9,11 +9,11 @@ from typing import Any
 
 from ..nouns import DataId
 from ..operations import Certify, Decertify
+from ..span_sets import begin_of, unite
 from ..timespans import Span
 from .checks import sort_key
 from .content import Content
 from .folding import Line, fold
-from .ranges import begin_of, unite
 from .repository import Dataset, Row
 from .request import texts
 

@@ -8,10 +8,10 @@ from lsst.daf.butler import CollectionType
 
 from ..nouns import Reject, UsageError
 from ..numbers import number_ranges
+from ..span_sets import begin_of, end_of
 from ..timespans import Span
 from .bless import open_repository
 from .content import content_of
-from .ranges import begin_of, end_of
 from .repository import Demand
 from .request import Request, Selection, Take
 

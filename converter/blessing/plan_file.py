@@ -10,8 +10,8 @@ import yaml
 
 from ..nouns import UsageError
 from ..numbers import number_ranges, numbers_of
+from ..span_sets import is_one
 from ..timespans import Scale, Span, parse_time, to_tai
-from .ranges import is_one
 from .request import ALL, Inherit, Request, Selection, Take
 
 MAX_BYTES = 64 * 1024 * 1024

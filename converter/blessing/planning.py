@@ -42,6 +42,8 @@ class BlessPlan(Plan):
         What it holds afterwards.
     files
         Source file of every dataset that comes in under another type.
+    instrument_name
+        Whose calibrations these are.
     """
 
     collection: str = ""
@@ -49,6 +51,7 @@ class BlessPlan(Plan):
     decertified: Counter[str] = field(default_factory=Counter)
     wanted: Content = field(default_factory=dict)
     files: dict[Any, str] = field(default_factory=dict)
+    instrument_name: str = ""
 
     def as_dict(self, conversion: int | None = None) -> dict[str, Any]:
         """The command line's JSON contract."""
@@ -92,6 +95,7 @@ def plan_blessing(request: Request, repository: Repository) -> BlessPlan:
     title = f"{repository.instrument}: {request.collection}"
     plan = BlessPlan("bless", title, replace(request, transfer=transfer), collection=request.collection)
     plan.is_one_batch = True
+    plan.instrument_name = repository.instrument
     plan.wanted = wanted.content
     plan.difference = compare(found.current, wanted.content)
     plan.decisions = wanted.decisions

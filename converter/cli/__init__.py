@@ -7,9 +7,10 @@ on stderr and an exit status:
 0     all good
 1     finished, with rejects; or it broke off
 2     the call cannot be carried out as it is
-3     stopped before anything was written
+3     stopped before anything was written, also because another process writes
 4     ``verify`` found a disagreement, or ``bless`` another content than it wrote
 130   interrupted
+143   terminated
 ====  =======================================================
 """
 
@@ -24,6 +25,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import collector
+from ..interruption import Terminated, terminable
 from ..nouns import Gen2to3Error
 from .bless import bless
 from .cameras import cameras
@@ -36,6 +38,7 @@ from .options import Settings
 from .printing import error
 from .register import register
 from .status import status
+from .undo import undo
 from .verify import verify
 
 INTERRUPTED = 130
@@ -50,10 +53,14 @@ class Main(click.Group):
         collector.settle()
         extra |= {"standalone_mode": False, "obj": settings}
         try:
-            status = super().main(args, *rest, **extra)
+            with terminable():
+                status = super().main(args, *rest, **extra)
         except click.Abort:
             error("interrupted; the same command goes on from there")
             status = INTERRUPTED
+        except Terminated:
+            error("terminated; the same command goes on from there")
+            status = Terminated.exit_status
         except click.ClickException as exc:
             context = exc.ctx if isinstance(exc, click.UsageError) else None
             hint = f" (see `{context.command_path} --help`)" if context is not None else ""
@@ -91,6 +98,7 @@ COMMANDS = (
     curate,
     register,
     bless,
+    undo,
     verify,
     explain,
     status,

@@ -12,7 +12,7 @@ from ..blessing import bless as run_blessing
 from ..blessing import decertification, express, load_request, request_text, write_request
 from ..nouns import UsageError
 from ..subset import TRANSFERS
-from .options import Settings, ledger_option, speaking
+from .options import Settings, ledger_option, speaking, wait_option
 from .params import NumbersType
 from .printing import error, print_json, print_rejects
 from .printing_bless import print_blessing
@@ -66,6 +66,7 @@ from .progress import progress_for
 @click.option("--strict", is_flag=True, help="Write nothing if there is any reject.")
 @click.option("--dry-run", is_flag=True, help="Show the difference, and write nothing.")
 @ledger_option
+@wait_option
 @speaking
 @click.pass_context
 def bless(
@@ -82,6 +83,7 @@ def bless(
     strict: bool,
     dry_run: bool,
     ledger: str | None,
+    wait: float,
     **selection: Any,
 ) -> int:
     """Certify masters that are in a repository, by a plan.
@@ -114,7 +116,7 @@ def bless(
         transfer=transfer,
         strict=strict,
     )
-    outcome = run_blessing(request, repo, ledger, dry_run, problems, progress_for(settings))
+    outcome = run_blessing(request, repo, ledger, dry_run, problems, progress_for(settings), wait)
     if settings.json:
         print_json(outcome.as_dict())
     else:

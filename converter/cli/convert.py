@@ -9,7 +9,15 @@ import click
 
 from ..convert import Outcome
 from ..convert import convert as run_conversion
-from .options import Settings, given_recipe, ledger_option, recipe_option, source_options, speaking
+from .options import (
+    Settings,
+    given_recipe,
+    ledger_option,
+    recipe_option,
+    source_options,
+    speaking,
+    wait_option,
+)
 from .printing import error, print_json, print_plan, print_verification, say
 from .progress import progress_for
 
@@ -40,6 +48,7 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
 @source_options
 @recipe_option
 @ledger_option
+@wait_option
 @click.option("--dry-run", is_flag=True, help="Plan only, as `gen2to3 plan` does.")
 @click.option("--no-verify", is_flag=True, help="Do not compare Gen2's and Gen3's answers afterwards.")
 @speaking
@@ -52,6 +61,7 @@ def convert(
     ledger: str | None,
     dry_run: bool,
     no_verify: bool,
+    wait: float,
     **options: Any,
 ) -> int:
     """Convert a Gen2 repository: plan, write, verify.
@@ -62,7 +72,7 @@ def convert(
     """
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
-    outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress_for(settings))
+    outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress_for(settings), wait)
     return _show(settings, outcome, verifies=True, written=not dry_run and not outcome.stopped)
 
 

@@ -9,7 +9,7 @@ import click
 from ..curate import curate as run_curate
 from ..curate_recipe import CurateRecipe
 from ..subset import TRANSFERS
-from .options import Settings, absolute, given_choices, ledger_option, speaking
+from .options import Settings, absolute, given_choices, ledger_option, speaking, wait_option
 from .printing import error, print_json, print_outcome
 from .progress import progress_for
 
@@ -49,6 +49,7 @@ from .progress import progress_for
 @click.option("--strict", is_flag=True, help="Write nothing if there is any reject.")
 @ledger_option
 @click.option("--dry-run", is_flag=True, help="Plan only; nothing is written.")
+@wait_option
 @speaking
 @click.pass_context
 def curate(
@@ -57,6 +58,7 @@ def curate(
     package: str | None,
     ledger: str | None,
     dry_run: bool,
+    wait: float,
     **options: Any,
 ) -> int:
     """Write curated calibrations of a data package.
@@ -72,7 +74,7 @@ def curate(
     # What follows a file's name behind the "=" stays as it is.
     given["camera_files"] = absolute(given.get("camera_files", ()))
     given["ingest"] = tuple(map(_absolute_glob, given.get("ingest", ())))
-    outcome = run_curate(CurateRecipe(**given), repo, ledger, dry_run, progress_for(settings))
+    outcome = run_curate(CurateRecipe(**given), repo, ledger, dry_run, progress_for(settings), wait)
     if settings.json:
         print_json(outcome.as_dict())
     else:

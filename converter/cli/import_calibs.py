@@ -9,7 +9,7 @@ import click
 from ..import_calibs import ImportOutcome
 from ..import_calibs import import_calibs as run_import
 from ..import_recipe import ImportRecipe
-from .options import Settings, absolute, given_choices, ledger_option, master_options, speaking
+from .options import Settings, absolute, given_choices, ledger_option, master_options, speaking, wait_option
 from .printing import error, print_json, print_outcome
 from .progress import progress_for
 
@@ -34,6 +34,7 @@ from .progress import progress_for
 )
 @master_options
 @ledger_option
+@wait_option
 @click.option("--dry-run", is_flag=True, help="Plan only; nothing is written.")
 @speaking
 @click.pass_context
@@ -44,6 +45,7 @@ def import_calibs(
     validity: tuple[str, ...],
     declarations: tuple[str, ...],
     ledger: str | None,
+    wait: float,
     dry_run: bool,
     **options: Any,
 ) -> int:
@@ -61,7 +63,7 @@ def import_calibs(
     }
     if "allow_outside" in given:
         given["allow_outside"] = absolute(given["allow_outside"])
-    outcome = run_import(ImportRecipe(**given), repo, ledger, dry_run, progress_for(settings))
+    outcome = run_import(ImportRecipe(**given), repo, ledger, dry_run, progress_for(settings), wait)
     return _show(settings, outcome, written=not dry_run and not outcome.stopped)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,17 @@ recipe_option = click.option(
 ledger_option = click.option(
     "--ledger", metavar="PATH", help="Ledger file (default: gen2to3.sqlite3 in the repository)."
 )
+
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    is_flag=False,
+    flag_value=math.inf,
+    default=0,
+    metavar="[SECONDS]",
+    help="Wait while another process writes to the repository, for ever if no time is given (default: stop).",
+)
+"""Option of all commands that write; what follows it must not be taken for its number."""
 
 
 def given_recipe(ctx: click.Context, root: str, recipe_file: Path | None = None) -> Recipe:

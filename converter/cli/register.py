@@ -6,7 +6,7 @@ import click
 
 from ..register import RegisterRecipe, Registration
 from ..register import register as run_registration
-from .options import Settings, ledger_option, speaking
+from .options import Settings, ledger_option, speaking, wait_option
 from .printing import error, one_line, plural, print_json, say
 
 FIRST = 10
@@ -20,6 +20,7 @@ FIRST = 10
 @click.option("--strict", is_flag=True, help="As in other commands; there is nothing here to reject.")
 @click.option("--dry-run", is_flag=True, help="Show the difference, and write nothing.")
 @ledger_option
+@wait_option
 @speaking
 @click.pass_context
 def register(
@@ -29,6 +30,7 @@ def register(
     update: bool,
     strict: bool,
     dry_run: bool,
+    wait: float,
     ledger: str | None,
 ) -> int:
     """Register an instrument with its detectors and filters, or bring them up to date.
@@ -38,7 +40,7 @@ def register(
     --update only; detectors and filters that the camera lacks are kept.
     """
     settings: Settings = ctx.obj
-    done = run_registration(RegisterRecipe(camera, update, strict), repo, ledger, dry_run)
+    done = run_registration(RegisterRecipe(camera, update, strict), repo, ledger, dry_run, wait)
     if settings.json:
         print_json(done.as_dict())
     else:

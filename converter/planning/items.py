@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from .. import names
@@ -58,3 +59,32 @@ def raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
 def dataset_name(dataset_type: str, run: str, data_id: DataId) -> str:
     """How the ledger names a dataset."""
     return f"{dataset_type} {run} {data_id}"
+
+
+_NAME = re.compile(
+    r"(\S+) (.+?)(?: \(instrument\))?(?: detector=(-?\d+))?(?: physical_filter=(.+?))?(?: exposure=(\d+))?",
+    re.DOTALL,
+)
+
+
+def parse_dataset_name(name: str) -> tuple[str, str, DataId]:
+    """Dataset type, RUN and data ID of a name in the ledger.
+
+    Raises
+    ------
+    ValueError
+        It is no such name.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no name of a dataset")
+    dataset_type, run, detector, physical_filter, exposure = match.groups()
+    return (
+        dataset_type,
+        run,
+        DataId(
+            None if detector is None else int(detector),
+            physical_filter,
+            None if exposure is None else int(exposure),
+        ),
+    )

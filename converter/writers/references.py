@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from lsst.daf.butler import (
     Butler,
     DataCoordinate,
+    DatasetIdFactory,
     DatasetIdGenEnum,
     DatasetRef,
     DatasetType,
@@ -15,6 +16,39 @@ from lsst.daf.butler import (
 )
 
 from ..nouns import DataId, Gen2to3Error
+from ..operations import RegisterDatasetType
+from .common import butler_errors
+
+_FACTORY = DatasetIdFactory()
+
+
+def dataset_type_of(butler: Butler, name: str, new: RegisterDatasetType | None) -> DatasetType:
+    """The registered dataset type of a name, or the one that is going to be registered.
+
+    Raises
+    ------
+    Gen2to3Error
+        There is neither.
+    """
+    try:
+        return butler.get_dataset_type(name)
+    except MissingDatasetTypeError:
+        if new is None:
+            raise Gen2to3Error(f"dataset type {name} is not registered in the target") from None
+        with butler_errors(f"dataset type {name}"):
+            return DatasetType(
+                new.name,
+                new.dimensions,
+                new.storage_class,
+                universe=butler.dimensions,
+                isCalibration=new.is_calibration,
+            )
+
+
+def dataset_id(dataset_type: DatasetType, run: str, instrument: str, data_id: DataId) -> str:
+    """The id that a dataset of ours has, for which neither it nor its dimension records need to exist."""
+    found = minimal_coordinate(dataset_type.dimensions, instrument, data_id, dataset_type.name)
+    return str(_FACTORY.makeDatasetId(run, dataset_type, found, DatasetIdGenEnum.DATAID_TYPE_RUN))
 
 
 class References:
@@ -61,7 +95,7 @@ class References:
             dimensions = self.dataset_type(name).dimensions
             if (dimensions, instrument, data_id) not in self._coordinates:
                 group = wanted.setdefault(dimensions, {})
-                group[_coordinate(dimensions, instrument, data_id, name)] = data_id
+                group[minimal_coordinate(dimensions, instrument, data_id, name)] = data_id
         for dimensions, coordinates in wanted.items():
             try:
                 with self._butler.query() as query:
@@ -111,7 +145,7 @@ class References:
         """
         registered = self.dataset_type(dataset_type)
         missing = {
-            (run, _coordinate(registered.dimensions, instrument, data_id, dataset_type)): data_id
+            (run, minimal_coordinate(registered.dimensions, instrument, data_id, dataset_type)): data_id
             for run, data_id in datasets
             if (dataset_type, run, instrument, data_id) not in self._refs
         }
@@ -139,9 +173,16 @@ class References:
         return self._refs[dataset_type, run, instrument, data_id]
 
 
-def _coordinate(
+def minimal_coordinate(
     dimensions: DimensionGroup, instrument: str, data_id: DataId, dataset_type: str
 ) -> DataCoordinate:
+    """A data ID without records, of required values only.
+
+    Raises
+    ------
+    Gen2to3Error
+        A value is missing, or there is one too many.
+    """
     given = data_id.as_dict()
     values: list[int | str] = []
     for name in dimensions.required:

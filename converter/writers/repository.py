@@ -9,7 +9,7 @@ from pathlib import Path
 from lsst.daf.butler import Butler
 
 from ..nouns import UsageError
-from ..target import local_path
+from ..target import LOCK_NAME, is_vacant, local_path
 
 
 def open_target(root: str, create: bool) -> Butler:
@@ -36,7 +36,7 @@ def open_target(root: str, create: bool) -> Butler:
     if directory.is_file() or (directory / "butler.yaml").exists():
         _check_writeable(directory if directory.is_dir() else directory.parent)
         return _open(str(directory))
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if directory.exists() and (not directory.is_dir() or not is_vacant(directory)):
         raise UsageError(
             f"{directory} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
         )
@@ -74,11 +74,13 @@ def _create(directory: Path) -> Butler:
 
 
 def _undo(directory: Path, missing: list[Path]) -> None:
-    """Remove what `_create` made: the directory was new or empty before."""
+    """Remove what `_create` made: the directory was new or empty (or only locked) before."""
     if missing:
         shutil.rmtree(missing[-1], ignore_errors=True)
         return
     for item in directory.iterdir():
+        if item.name.startswith(LOCK_NAME):
+            continue  # its owner removes it
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item, ignore_errors=True)
         else:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from converter.blessing import Inherit, Request, Selection, Take, bless, express, parse_request, request_text
 from converter.blessing.content import Content, content_of, make_content
 from converter.blessing.difference import compare
-from converter.blessing.ranges import intersect, subtract, unite
 from converter.blessing.repository import Dataset, Row
 from converter.blessing.selection import Chosen, Found
 from converter.nouns import DataId
 from converter.numbers import number_ranges, numbers_of
+from converter.span_sets import intersect, subtract, unite
 from converter.timespans import DAY, MAX_NS, MIN_NS, Span
 
 from .conftest import DETECTORS, Place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..timespans import MAX_NS, MIN_NS, Span
+from .timespans import MAX_NS, MIN_NS, Span
 
 Spans = tuple[Span, ...]
 

@@ -1,0 +1,1 @@
+"""Taking a conversion back: `planning` says what, `undo` does it, the rest is pure."""
