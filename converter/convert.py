@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .apply import apply, ledger_path, why_not
 from .ledger import Ledger
-from .nouns import StoppedError
+from .movable import require_consent
+from .moving import Moved, finish, resume, without_moved
+from .nouns import Reject, StoppedError
 from .planning.conversion import make_plan
 from .planning.plan import Plan
 from .progress import Progress, no_progress
@@ -32,6 +34,8 @@ class Outcome:
     failure
         What the verification failed with. What was written has to be told all
         the same, so it is for the caller to raise.
+    moved
+        What became of the source's files, `None` if none were to be moved.
     """
 
     plan: Plan
@@ -39,6 +43,7 @@ class Outcome:
     verification: Verification | None = None
     stopped: str = ""
     failure: Exception | None = None
+    moved: Moved | None = None
 
     @property
     def exit_status(self) -> int:
@@ -47,12 +52,13 @@ class Outcome:
             return StoppedError.exit_status
         if self.verification is not None and self.verification.disagree:
             return 4
-        return 1 if self.plan.rejects else 0
+        return 1 if self.plan.rejects or (self.moved is not None and self.moved.kept) else 0
 
     def as_dict(self) -> dict[str, Any]:
         """The command line's JSON contract, with the verification's own object in it."""
         found = None if self.verification is None else self.verification.as_dict()
-        return self.plan.as_dict(self.conversion) | {"verify": found}
+        result = self.plan.as_dict(self.conversion) | {"verify": found}
+        return result if self.moved is None else result | {"moved": self.moved.as_dict()}
 
 
 def convert(
@@ -62,6 +68,7 @@ def convert(
     dry_run: bool = False,
     with_verify: bool = True,
     progress: Progress = no_progress,
+    may_move: bool = False,
 ) -> Outcome:
     """Convert a Gen2 repository.
 
@@ -80,20 +87,46 @@ def convert(
         written and the source is as it was, the recorded comparison stands.
     progress
         Shows what takes long.
+    may_move
+        The user knows that ``--transfer move`` deletes files of the source.
 
     Raises
     ------
     UsageError
         The root is no Gen2 root, its camera is not supported, or the target
-        is something else than a Butler repository.
+        is something else than a Butler repository; or files are to be moved,
+        and the user did not say so twice.
     Gen2to3Error
         The target refused a batch.
     """
+    moves = recipe.transfer == "move"
+    if moves and not dry_run:
+        require_consent(recipe.transfer, may_move)
+        earlier = resume(ledger_path(target, ledger))
     plan = make_plan(recipe, target, progress)
+    without_moved(plan, ledger_path(target, ledger))
     if stopped := why_not(plan):
         return Outcome(plan, stopped=stopped)
     if dry_run:
         return Outcome(plan)
+    outcome = _written(recipe, plan, target, ledger, with_verify, progress)
+    if not moves:
+        return outcome
+    verified = outcome.verification
+    if outcome.failure is not None or (verified is not None and verified.disagree):
+        why = "nothing was deleted, because the verification failed"
+        return replace(outcome, moved=Moved(earlier.deleted, [*earlier.kept, Reject(recipe.root, why)]))
+    book = ledger_path(target, ledger)
+    assert book is not None  # `apply` wrote to it
+    roots = (recipe.root, *recipe.calib)
+    moved = finish(target, book, roots, plan.rejects, progress) if book.is_file() else Moved()
+    return replace(outcome, moved=Moved(earlier.deleted + moved.deleted, [*earlier.kept, *moved.kept]))
+
+
+def _written(
+    recipe: Recipe, plan: Plan, target: str, ledger: str | None, with_verify: bool, progress: Progress
+) -> Outcome:
+    """Carry out a plan, and compare."""
     conversion = apply(plan, target, ledger, progress)
     if not with_verify:
         return Outcome(plan, conversion)

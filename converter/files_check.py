@@ -58,7 +58,9 @@ class Wrong:
     def __str__(self) -> str:
         more = len(self.file.datasets) - 1
         whose = "" if self.recorded else " (not in the ledger)"
-        text = f"{self.file.path}: {self.reason}; {self.file.datasets[0]}{f' and {more} more' if more else ''}"
+        text = (
+            f"{self.file.path}: {self.reason}; {self.file.datasets[0]}{f' and {more} more' if more else ''}"
+        )
         return text + whose + (f"; not repaired: {self.repair}" if self.repair else "")
 
     def as_dict(self) -> dict[str, Any]:
@@ -294,6 +296,8 @@ def own_checksums(path: str) -> str | None:
             if expected is not None and pixels.digest(pixels.read_hdu(hdus, path, 1)[1]) != expected:
                 return f"its pixels do not have the SHA-256 {expected} of its header"
     except Gen2to3Error as exc:
+        if "verification failed" in str(exc):
+            return f"its own checksums do not hold: {' '.join(str(exc.__cause__ or exc).split())}"
         return str(exc).removeprefix(f"{path}: ")
     except Exception as exc:  # a checksum that does not hold is a warning made an error
         return f"its own checksums do not hold: {exc}"

@@ -65,7 +65,11 @@ def read_recorded(ledger: Path | None) -> dict[str, Recorded]:
             )
             for dataset, file, size, mtime_ns, sha256, conversion in rows:
                 before = found.get(dataset)
-                if sha256 is None and before is not None and (before.size, before.mtime_ns) == (size, mtime_ns):
+                if (
+                    sha256 is None
+                    and before is not None
+                    and (before.size, before.mtime_ns) == (size, mtime_ns)
+                ):
                     sha256 = before.sha256
                 found[dataset] = Recorded(
                     file, size, mtime_ns, sha256, transfers.get(conversion, "auto"), conversion

@@ -77,7 +77,9 @@ def read_stored(butler: Butler) -> Stored:
         for first in range(0, len(found), BATCH):
             refs = found[first : first + BATCH]
             names = {
-                ref.id: dataset_name(dataset_type.name, ref.run, DataId(**{d: ref.dataId[d] for d in required}))
+                ref.id: dataset_name(
+                    dataset_type.name, ref.run, DataId(**{d: ref.dataId[d] for d in required})
+                )
                 if named
                 else str(ref)
                 for ref in refs
@@ -98,7 +100,9 @@ def _add(stored: Stored, dataset: str, recorded: str, size: int, root: ResourceP
     file = stored.files.get(path)
     if file is None:
         known = None if size < 0 or member else size
-        file = stored.files[path] = StoredFile(path, root.ospath if inside and root is not None else "", known)
+        file = stored.files[path] = StoredFile(
+            path, root.ospath if inside and root is not None else "", known
+        )
     file.datasets.append(dataset)
 
 

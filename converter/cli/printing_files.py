@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..files_check import FilesCheck, Wrong
+from ..moving import Moved
 from .options import Settings
 from .printing import one_line, plural, say
 
@@ -47,3 +48,11 @@ def print_files(result: FilesCheck, settings: Settings, checksum: bool) -> None:
 def _print_wrong(wrongs: list[Wrong]) -> None:
     for wrong in wrongs:
         say(f"{wrong.kind}  {one_line(wrong)}")
+
+
+def print_moved(moved: Moved, settings: Settings) -> None:
+    """Print what became of the files of the source."""
+    for kept in moved.kept:
+        say(f"kept  {one_line(kept)}")
+    if not settings.quiet:
+        say(f"Moved: {plural(moved.deleted, 'file')} deleted from the source, {len(moved.kept)} kept.")

@@ -67,7 +67,9 @@ def _why_not_source(file: StoredFile, record: Recorded) -> str:
     if file.size is not None and record.size != file.size:
         return f"it was made from {record.file}, and is no copy of it; convert again"
     if status.st_size != record.size:
-        return f"its source {record.file} was changed: {record.size} bytes are recorded, found {status.st_size}"
+        return (
+            f"its source {record.file} was changed: {record.size} bytes are recorded, found {status.st_size}"
+        )
     if record.sha256:
         if (found := sha256(record.file)) != record.sha256:
             return f"its source {record.file} was changed: SHA-256 {record.sha256} is recorded, found {found}"
