@@ -75,7 +75,8 @@ def report_unknown_tables(
         if name in wanted or name.endswith("_visit"):
             continue
         if rows := registry.count(name):
-            why = f"{rows} row{'s' if rows > 1 else ''}, of no dataset type of {camera.instrument.name}"
+            number = f"more than {registry.max_rows}" if rows > registry.max_rows else str(rows)
+            why = f"{number} row{'s' if rows > 1 else ''}, of no dataset type of {camera.instrument.name}"
             skips.append(Skip(f"{registry.source}: table {name}", why))
 
 
