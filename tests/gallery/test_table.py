@@ -22,6 +22,7 @@ def test_nothing_of_a_pattern_is_left() -> None:
     for case in CASES:
         text = readable(case.line)
         assert not re.search(r"\.\+|\.\*|\\[.()\[\]d]|\(\?", text), (case.name, text)
-        # What a line says stays recognisable: its longest literal part.
-        longest = max(re.split(r"\\?.[*+]|[\\().|{}\[\]?]", case.line), key=len)
-        assert longest in text, case.name
+    assert (
+        readable(r"table bias row \d: (a|b)\.fits .* \(0 bytes\); N{3}")
+        == "table bias row N: a.fits ... (0 bytes); N..."
+    )
