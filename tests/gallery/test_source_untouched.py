@@ -41,12 +41,8 @@ class Call:
 
 
 def suite(place: Place) -> None:
-    (place.tmp / "suite.yaml").write_text(
-        "collection: HSC/calib/mine
-inherit:
-- {from: HSC/calib/gen2, type: [bias]}
-"
-    )
+    text = "collection: HSC/calib/mine\ninherit:\n- {from: HSC/calib/gen2, type: [bias]}\n"
+    (place.tmp / "suite.yaml").write_text(text)
 
 
 def delivery(place: Place) -> None:
