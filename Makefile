@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= build/demo
 
-.PHONY: help env demo test lint bench clean
+.PHONY: help env demo test test-full lint bench clean
 
 help:
 	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
 	@echo "make test   all tests"
+	@echo "make test-full  tests of hostile repositories with 1,500,000 rows, too (minutes)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
 
@@ -25,6 +26,9 @@ demo: env
 
 test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
+
+test-full: env
+	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py
 
 lint: env
 	$(BIN)/ruff check .

@@ -109,4 +109,6 @@ def detect_camera(mapper: str) -> Camera:
             f"the Gen2 mapper {mapper} belongs to a camera that no installed adapter supports; "
             "see `gen2to3 cameras`, or name one with --camera"
         )
-    raise UsageError(f"unknown Gen2 mapper {mapper!r}; name the camera with --camera (see `gen2to3 cameras`)")
+    raise UsageError(
+        f"unknown Gen2 mapper {mapper[:200]!r}; name the camera with --camera (see `gen2to3 cameras`)"
+    )

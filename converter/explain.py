@@ -9,7 +9,7 @@ from typing import Any
 
 from lsst.daf.butler import Butler, DatasetType
 
-from . import recorded
+from . import history
 from .answers import search_order, stored_files
 from .candidates import MATCHES, Candidate, judge, nearest, read_candidates
 from .comparison import Comparison, gen2_stamps, named_stamp
@@ -70,8 +70,8 @@ class Explanation:
     searched: list[str]
     candidates: list[Candidate]
     files: Mapping[str, str] = field(default_factory=dict)
-    decisions: list[recorded.RecordedDecision] = field(default_factory=list)
-    left_out: list[recorded.LeftOut] = field(default_factory=list)
+    decisions: list[history.RecordedDecision] = field(default_factory=list)
+    left_out: list[history.LeftOut] = field(default_factory=list)
     has_ledger: bool = False
     gen2: Gen2Side | None = None
     outcome: str = ""
@@ -183,7 +183,7 @@ def explain(
     if book is not None:
         result.has_ledger = True
         stamps = _concerned(result)
-        result.decisions = recorded.decisions_about(book, question.dataset_type, data_id, stamps)
+        result.decisions = history.decisions_about(book, question.dataset_type, data_id, stamps)
         result.left_out = _left_out(book, result)
     _serials(result, book)
     butler.close()
@@ -247,13 +247,13 @@ def _concerned(result: Explanation) -> set[str]:
     return stamps
 
 
-def _left_out(book: Ledger, result: Explanation) -> list[recorded.LeftOut]:
+def _left_out(book: Ledger, result: Explanation) -> list[history.LeftOut]:
     side = result.gen2
     files = set(result.files.values())
     if side is not None and side.answer is not None and side.answer.path is not None:
         files |= {side.answer.path, f"{side.answer.path}[{side.answer.hdu}]"}
     rows = side.rows if side is not None else frozenset()
-    return [x for x in recorded.left_out(book) if x.file in files or x.item in rows]
+    return [x for x in history.left_out(book) if x.file in files or x.item in rows]
 
 
 def _serials(result: Explanation, book: Ledger | None) -> None:

@@ -58,7 +58,9 @@ def gather(recipe: Recipe) -> Gathered:
         The root is no Gen2 root, its camera is not supported, or the recipe
         names dataset types or detectors that the camera does not have.
     """
-    source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+    source = open_source(
+        recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates, recipe.max_rows
+    )
     source = replace(source, camera=with_zones(source.camera, recipe.zones))
     check_choices(recipe, source.camera)
     if recipe.wants(source.camera.raw.dataset_type):

@@ -52,6 +52,8 @@ class ImportRecipe(Subset):
 
     def __post_init__(self) -> None:
         self.check()
+        if self.transfer == "move":
+            raise UsageError("import-calibs does not move files; choose another --transfer")
         if not self.sources:
             raise UsageError("no source was given; name files or directories with masters")
 

@@ -312,16 +312,25 @@ class Ledger:
         """Files that were rejected or skipped at their last conversion, with the reason."""
         if not self.exists:
             return {}
-        rows = self._open().query(
-            "select file, state, reason from items where file != '' and rowid in "
+        rows = self._open().execute(
+            "select file, state, reason, conversion from items where file != '' and rowid in "
             "(select max(rowid) from items where state not in ('planned', 'forgotten', 'undone') and conversion "
             "not in (select id from conversions where undone_by is not null) group by file, key)"
         )
-        return {
-            row["file"]: f"{row['state']}: {row['reason']}"
-            for row in rows
-            if row["state"] in ("rejected", "skipped", "handed-off")
-        }
+        found: dict[str, tuple[str, int]] = {}
+        done: dict[str, int] = {}
+        for file, state, reason, conversion in rows:
+            if state == "done":
+                done[file] = max(done.get(file, 0), conversion)
+            elif state in ("rejected", "skipped", "handed-off") and found.get(file, ("", 0))[1] <= conversion:
+                found[file] = f"{state}: {reason}", conversion
+        # What was wrong once and is converted since explains nothing any more.
+        return {file: why for file, (why, when) in found.items() if done.get(_whole(file), 0) <= when}
+
+
+def _whole(file: str) -> str:
+    """The file, if an extension of it is meant."""
+    return file.rpartition("[")[0] if file.endswith("]") else file
 
 
 item_values = attrgetter(*Item.__dataclass_fields__)

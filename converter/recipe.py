@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from adapters.gen2.registries import MAX_ROWS
+
 from .nouns import DataId, UsageError
 from .overlaps import Policy, RangeRule
 from .readings import Reading
@@ -128,6 +130,8 @@ class Recipe(Subset):
         Write nothing if there is any reject.
     split_masters
         Write masters of files with many detectors as one file for each.
+    max_rows
+        Most rows to read of one table of a registry: all are kept in memory.
     """
 
     root: str
@@ -151,9 +155,12 @@ class Recipe(Subset):
     update_instrument: bool = False
     strict: bool = False
     split_masters: bool = False
+    max_rows: int = MAX_ROWS
 
     def __post_init__(self) -> None:
         self.check()
+        if self.max_rows < 1:
+            raise UsageError(f"max_rows {self.max_rows} must be at least 1")
 
     @cached_property
     def wanted_visits(self) -> frozenset[int]:

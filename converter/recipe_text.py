@@ -43,6 +43,7 @@ COMMENTS = {
     "strict": "Write nothing if there is any reject.",
     "split_masters": "Write masters that are one file for many detectors as one file for each detector.\n"
     "The stack's own formatter for images reads those; those that the target has already stay as they are.",
+    "max_rows": "Most rows of one table of a registry; a table with more is a reject (about 2 kB of memory each).",
 }
 
 

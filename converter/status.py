@@ -13,7 +13,7 @@ from lsst.daf.butler import Butler, CollectionType
 
 from adapters.camera import Camera
 
-from . import names, recorded
+from . import history, names
 from .answers import search_order
 from .ledger import Ledger
 from .nouns import UsageError
@@ -133,8 +133,8 @@ class Status:
     universe: int
     ledger: str
     instruments: list[InstrumentStatus]
-    conversions: list[recorded.Conversion] = field(default_factory=list)
-    verification: recorded.RecordedVerification | None = None
+    conversions: list[history.Conversion] = field(default_factory=list)
+    verification: history.RecordedVerification | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def status(target: str, ledger: Path | None = None) -> Status:
     book = Ledger(ledger) if ledger is not None else None
     if book is not None and not book.exists:
         book = None
-    handed = recorded.hand_offs(book) if book is not None else []
+    handed = history.hand_offs(book) if book is not None else []
     records = butler.query_dimension_records("instrument", explain=False)
     instruments = [
         _instrument(butler, target, name, [h for h in handed if h.instrument in (name, "")])
@@ -183,15 +183,15 @@ def status(target: str, ledger: Path | None = None) -> Status:
     ]
     result = Status(target, butler.dimensions.version, "" if book is None else str(book.path), instruments)
     if book is not None:
-        result.conversions = recorded.conversions(book)
-        result.verification = recorded.last_verification(book)
-        result.counts = recorded.left_out_counts(book)
+        result.conversions = history.conversions(book)
+        result.verification = history.last_verification(book)
+        result.counts = history.left_out_counts(book)
     butler.close()
     return result
 
 
 def _instrument(
-    butler: Butler, target: str, name: str, handed: Iterable[recorded.RecordedHandOff]
+    butler: Butler, target: str, name: str, handed: Iterable[history.RecordedHandOff]
 ) -> InstrumentStatus:
     camera = camera_of(name)
     raw = "raw" if camera is None else camera.raw.dataset_type
@@ -254,7 +254,7 @@ def _open(
     state: TargetState,
     order: list[str],
     collections: list[str],
-    handed: Iterable[recorded.RecordedHandOff],
+    handed: Iterable[history.RecordedHandOff],
 ) -> list[OpenHandOff]:
     """Recorded hand-offs that nothing answers yet, and what ISR needs although nothing is recorded of it."""
     found: dict[str, OpenHandOff] = {}

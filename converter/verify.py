@@ -148,7 +148,9 @@ def verify(
     if butler is None:
         raise UsageError(f"{target}: there is no Butler repository to verify")
     if source is None:
-        source = open_source(recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates)
+        source = open_source(
+            recipe.root, recipe.camera, recipe.calib, recipe.allow_outside, recipe.templates, recipe.max_rows
+        )
     check_choices(recipe, source.camera)
     book = Ledger(ledger) if ledger is not None else None
     verifier = _Verifier(butler, source, recipe, book)

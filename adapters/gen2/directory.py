@@ -27,6 +27,9 @@ HDU_OF_PATH = re.compile(r"\[(\d+)\]$", re.ASCII)
 
 _MAX_LINKS = 40
 
+MAX_PATH = 4096
+"""Longest path that a file system takes (Linux)."""
+
 StrPath = str | os.PathLike[str]
 
 
@@ -64,6 +67,8 @@ def unsafe(relpath: str) -> str:
     problem
         What is wrong with it, ``""`` if nothing is.
     """
+    if len(relpath) > MAX_PATH:
+        return f"has {len(relpath)} characters, more than {MAX_PATH}"
     if "\0" in relpath:
         return "contains a NUL"
     if relpath.startswith("/"):

@@ -24,7 +24,7 @@ from .keys import KeyMaker, Row, dicts
 from .lookup import Table
 from .masters import claim_of, row_texts
 from .repository import RegistryLocation, registry_in
-from .source import read_tables
+from .tables import read_tables
 
 Find = Callable[[MasterKey, str], MasterKey | str | None]
 """Gives the master of a row's key and file name, `None` for none, or a text that says why it is not clear."""

@@ -7,29 +7,26 @@ converts nothing, since Gen2 compared validity as text and so must we.
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.elements import quoted_name
 
-from adapters.gen2.files import LFS_MAGIC, printable, read_head
+from adapters.gen2.files import printable
 from adapters.gen2.repository import RegistryLocation
 from adapters.gen2.safe_yaml import load_yaml
+from adapters.gen2.sqlite_files import open_sqlite
 from converter.nouns import Gen2to3Error
 
-_SQLITE_MAGIC = b"SQLite format 3\0"
-_SIDECARS = ("-wal", "-journal")
+MAX_ROWS = 5_000_000
+"""Most rows read of one table by default: tables are kept in memory, and the largest known has some 10^6 rows."""
 _PGSQL_KEYS = frozenset({"host", "port", "user", "database", "password"})
 
 
@@ -44,6 +41,8 @@ class Registry:
         Name of the registry, for messages and provenance.
     snapshot
         Private copy that the engine reads, if one had to be made.
+    max_rows
+        Most rows that `rows` reads of one table.
 
     Notes
     -----
@@ -52,9 +51,14 @@ class Registry:
     """
 
     def __init__(
-        self, engine: sa.Engine, source: str, snapshot: tempfile.TemporaryDirectory[str] | None = None
+        self,
+        engine: sa.Engine,
+        source: str,
+        snapshot: tempfile.TemporaryDirectory[str] | None = None,
+        max_rows: int = MAX_ROWS,
     ) -> None:
         self.source = source
+        self.max_rows = max_rows
         self._engine = engine
         self._snapshot = snapshot
         self._columns: dict[str, dict[str, str]] = {}
@@ -171,10 +175,10 @@ class Registry:
         return sa.Table(quoted_name(name, True), sa.MetaData(), *columns)
 
     def count(self, table: str) -> int:
-        """Number of rows in a table."""
-        reflected = self._reflect(table)
+        """Number of rows in a table, counted up to one more than ``max_rows``: a view need not end."""
+        some = sa.select(sa.literal(1)).select_from(self._reflect(table)).limit(self.max_rows + 1).subquery()
         with self._reading(f"read (table {printable(table)})"):
-            return self._connection.execute(sa.select(sa.func.count()).select_from(reflected)).scalar_one()
+            return self._connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
     def rows(self, table: str, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Read all rows of a table.
@@ -196,10 +200,15 @@ class Registry:
         Raises
         ------
         Gen2to3Error
-            If there is no such table or column, or it cannot be read. The
-            text names what was expected and what is there.
+            If there is no such table or column, it cannot be read, or has too
+            many rows. The text names what was expected and what is there.
         """
         reflected = self._reflect(table)
+        if (number := self.count(table)) > self.max_rows:
+            raise Gen2to3Error(
+                f"registry {self.source} table {printable(reflected.name)} has more than {self.max_rows} "
+                "rows; if they are meant, give --max-rows N with a larger number"
+            )
         names = list(self.columns(table))
         wanted: list[sa.Label[Any]] = []
         for column in names if columns is None else columns:
@@ -212,7 +221,7 @@ class Registry:
             # Labels keep two requests for one column apart.
             wanted.append(reflected.c[name].label(f"c{len(wanted)}"))
         if not wanted:
-            return [()] * self.count(table)
+            return [()] * number
         with self._reading(f"read (table {printable(reflected.name)})"):
             query = sa.select(*wanted).select_from(reflected).order_by(*self._order(reflected, names))
             return self._fetch(query)
@@ -254,13 +263,15 @@ def _match(name: str, there: Sequence[str]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def open_registry(location: RegistryLocation) -> Registry:
+def open_registry(location: RegistryLocation, max_rows: int = MAX_ROWS) -> Registry:
     """Open a registry for reading.
 
     Parameters
     ----------
     location
         Where it is.
+    max_rows
+        Most rows to read of one table.
 
     Returns
     -------
@@ -277,82 +288,14 @@ def open_registry(location: RegistryLocation) -> Registry:
     -----
     Nothing is created, changed or removed beside a SQLite file. One with an
     unfinished transaction or a write-ahead log beside it cannot be read in
-    place without that, so it is read from a private copy.
+    place without that, so it is read from a private copy: SQLite itself would
+    leave files beside it, or roll the transaction back there.
     """
     if location.kind == "pgsql":
         engine = _pgsql_engine(location.path)
-        return Registry(engine, printable(location.path))
-    return _open_sqlite(location.path)
-
-
-def _open_sqlite(path: Path) -> Registry:
-    source = printable(path)
-    # SQLite names the sidecars after the real file.
-    real = Path(os.path.realpath(path))
-    head, size = _sqlite_head(path, source)
-    sidecars = [s for s in _SIDECARS if _size(Path(f"{real}{s}"))]
-    _check_sqlite(head, size, source, complete=not sidecars)
-    if not sidecars:
-        return Registry(_sqlite_engine(real, immutable=True), source)
-    snapshot = tempfile.TemporaryDirectory(prefix="gen2to3-")
-    copy = Path(snapshot.name) / "registry.sqlite3"
-    try:
-        for suffix in ("", *sidecars):
-            shutil.copyfile(f"{real}{suffix}", f"{copy}{suffix}")
-    except OSError as exc:
-        snapshot.cleanup()
-        raise Gen2to3Error(f"registry {source} cannot be copied for reading: {exc.strerror or exc}") from exc
-    return Registry(_sqlite_engine(copy, immutable=False), source, snapshot)
-
-
-def _sqlite_head(path: Path, source: str) -> tuple[bytes, int]:
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise Gen2to3Error(f"registry {source} is not a regular file; a SQLite file was expected")
-        return read_head(path, 200), status.st_size
-    except (FileNotFoundError, NotADirectoryError) as exc:
-        raise Gen2to3Error(f"registry {source} does not exist") from exc
-    except OSError as exc:
-        raise Gen2to3Error(f"registry {source} cannot be read: {exc.strerror or exc}") from exc
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
-
-
-def _check_sqlite(head: bytes, size: int, source: str, complete: bool) -> None:
-    if not head:
-        raise Gen2to3Error(f"registry {source} is empty (0 bytes): copy it again from its origin")
-    if head.startswith(LFS_MAGIC):
-        raise Gen2to3Error(
-            f"registry {source} is a Git LFS pointer, not the registry itself: "
-            "run `git lfs pull` in the source repository"
-        )
-    if not head.startswith(_SQLITE_MAGIC[: len(head)]):
-        raise Gen2to3Error(f"registry {source} is not a SQLite database: copy it again from its origin")
-    expected = 100
-    if len(head) >= 100:
-        page = int.from_bytes(head[16:18], "big")
-        # The header's page count holds only if the last writer maintained it,
-        # and not while a log or journal is still to be applied.
-        if complete and head[24:28] == head[92:96]:
-            expected = int.from_bytes(head[28:32], "big") * (65536 if page == 1 else page)
-    if size < expected:
-        raise Gen2to3Error(
-            f"registry {source} is truncated: {size} bytes, at least {expected} were expected; "
-            "copy it again from its origin"
-        )
-
-
-def _sqlite_engine(path: Path, immutable: bool) -> sa.Engine:
-    options = {"mode": "ro", "immutable": "1"} if immutable else {"mode": "rw"}
-    database = "file:" + quote(os.fsencode(path))
-    url = sa.URL.create("sqlite+pysqlite", database=database, query={**options, "uri": "true"})
-    return sa.create_engine(url, poolclass=NullPool)
+        return Registry(engine, printable(location.path), max_rows=max_rows)
+    engine, source, snapshot = open_sqlite(location.path)
+    return Registry(engine, source, snapshot, max_rows)
 
 
 def pgsql_url(path: Path) -> sa.URL:

@@ -7,7 +7,7 @@ it into nouns.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,10 @@ from .directory import DirectoryIndex, FileEntry, unsafe
 from .keys import Row
 from .lookup import CalibRoot, Table
 from .overrides import with_templates
-from .registries import Registry, open_registry
-from .repository import Gen2Root, RegistryLocation, find_calib_roots, find_registry, read_root, registry_in
+from .registries import MAX_ROWS, open_registry
+from .repository import Gen2Root, find_calib_roots, find_registry, read_root, registry_in
 from .serial_files import SerialFiles
+from .tables import read_table, read_tables, report_unknown_tables
 from .templates import Template
 
 LINK_TO_NOTHING = "is a link to nothing; restore the file that it names"
@@ -168,6 +169,7 @@ def open_source(
     calib: Sequence[str] = (),
     allowed: Sequence[str] = (),
     templates: Mapping[str, str] | None = None,
+    max_rows: int = MAX_ROWS,
 ) -> Gen2Source:
     """Open a Gen2 repository read-only.
 
@@ -183,6 +185,8 @@ def open_source(
         Directories outside to which links may lead.
     templates
         Path templates by dataset type, instead of the camera's own.
+    max_rows
+        Most rows to read of one table of a registry.
 
     Raises
     ------
@@ -196,13 +200,13 @@ def open_source(
         chosen = with_templates(chosen, templates)
     rejects: list[Reject] = []
     skips: list[Skip] = []
-    raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects, skips)
+    raw_root, raw_registry, raw_tables = _read_raw_registry(gen2_root, chosen, rejects, skips, max_rows)
     directories = find_calib_roots(gen2_root, [Path(c) for c in calib], chosen.searches_for_calib)
     if not directories:
         _report_no_calib_root(gen2_root, chosen, rejects, skips)
     inside = {d.resolve() for d in directories} - {raw_root.resolve()}
     declared = (*gen2_root.chain, *directories, *map(Path, allowed))
-    calibs = tuple(_read_calib_root(d, chosen, declared, rejects, skips) for d in directories)
+    calibs = tuple(_read_calib_root(d, chosen, declared, rejects, skips, max_rows) for d in directories)
     index = DirectoryIndex(
         raw_root, declared, prune=lambda rel: rel == "rerun" or (raw_root / rel).resolve() in inside
     )
@@ -236,13 +240,13 @@ def _report_no_calib_root(root: Gen2Root, camera: Camera, rejects: list[Reject],
 
 
 def _read_raw_registry(
-    root: Gen2Root, camera: Camera, rejects: list[Reject], skips: list[Skip]
+    root: Gen2Root, camera: Camera, rejects: list[Reject], skips: list[Skip], max_rows: int
 ) -> tuple[Path, str, dict[str, Table]]:
     wanted = {camera.raw.table, *(c.lookup.reference for c in camera.calibrations if c.lookup.reference)}
     try:
         location = find_registry(root)
-        with open_registry(location) as registry:
-            tables = {name: _table(registry, name) for name in sorted(wanted) if registry.has_table(name)}
+        with open_registry(location, max_rows) as registry:
+            tables = {name: read_table(registry, name) for name in sorted(wanted) if registry.has_table(name)}
             if camera.raw.table not in tables:
                 raise Gen2to3Error(
                     f"{registry.source}: table {camera.raw.table} is missing, found "
@@ -271,7 +275,12 @@ def _require_raw_columns(camera: Camera, table: Table, source: str) -> None:
 
 
 def _read_calib_root(
-    directory: Path, camera: Camera, allowed: Sequence[Path], rejects: list[Reject], skips: list[Skip]
+    directory: Path,
+    camera: Camera,
+    allowed: Sequence[Path],
+    rejects: list[Reject],
+    skips: list[Skip],
+    max_rows: int,
 ) -> CalibSource:
     tables: dict[str, Table] = {}
     missing: tuple[str, ...] = ()
@@ -280,16 +289,21 @@ def _read_calib_root(
         location = registry_in(directory, "calibRegistry")
         if location is None:
             raise UsageError(f"{directory} has no calibRegistry.sqlite3; give the directory that has one")
-        source, tables, missing = read_tables(location, camera, rejects, skips)
+        source, tables, missing = read_tables(location, camera, rejects, skips, max_rows)
     except Gen2to3Error as exc:
         rejects.append(Reject(f"{directory}: calibration registry", str(exc)))
-    beside = _read_beside(directory, camera, tables, rejects, skips)
+    beside = _read_beside(directory, camera, tables, rejects, skips, max_rows)
     index = DirectoryIndex(directory, allowed)
     return CalibSource(directory, source, tables, missing, index, beside)
 
 
 def _read_beside(
-    directory: Path, camera: Camera, tables: dict[str, Table], rejects: list[Reject], skips: list[Skip]
+    directory: Path,
+    camera: Camera,
+    tables: dict[str, Table],
+    rejects: list[Reject],
+    skips: list[Skip],
+    max_rows: int,
 ) -> dict[str, Beside]:
     """Read the registries that the camera declares beside the calibRegistry; that one is not there is no news."""
     wanted: dict[RegistryFile, set[str]] = {}
@@ -304,84 +318,18 @@ def _read_beside(
             continue
         base, location = found
         try:
-            with open_registry(location) as registry:
+            with open_registry(location, max_rows) as registry:
                 there = [name for name in sorted(names) if registry.has_table(name)]
                 for name in sorted(names - set(there)):
                     why = f"table is missing, found {', '.join(registry.tables()) or 'no table'}"
                     skips.append(Skip(f"{registry.source}: table {name}", why))
                 for name in there:
                     try:
-                        tables[name] = _table(registry, name)
+                        tables[name] = read_table(registry, name)
                         beside[name] = Beside(registry.source, base)
                     except Gen2to3Error as exc:
                         rejects.append(Reject(f"{registry.source}: table {name}", str(exc)))
-                _report_unknown_tables(registry, names, camera, skips)
+                report_unknown_tables(registry, names, camera, skips)
         except Gen2to3Error as exc:
             rejects.append(Reject(f"{directory}: {declared.name}", str(exc)))
     return beside
-
-
-def read_tables(
-    location: RegistryLocation, camera: Camera, rejects: list[Reject], skips: list[Skip]
-) -> tuple[str, dict[str, Table], tuple[str, ...]]:
-    """Read the tables of a calibration registry that the camera knows.
-
-    Parameters
-    ----------
-    location
-        Where the registry is.
-    camera
-        The camera's declaration.
-    rejects, skips
-        What tables that cannot be read, and those that nothing reads, are added to.
-
-    Returns
-    -------
-    source
-        Name of the registry, for messages.
-    tables
-        Tables by name.
-    missing
-        Tables that the camera knows and the registry lacks.
-
-    Raises
-    ------
-    Gen2to3Error
-        The registry cannot be opened.
-    """
-    main = [c for c in camera.calibrations if c.registry is None]
-    wanted = {c.table for c in main} | {c.lookup_table for c in main}
-    tables: dict[str, Table] = {}
-    missing: list[str] = []
-    with open_registry(location) as registry:
-        for name in sorted(wanted):
-            if registry.has_table(name):
-                try:
-                    tables[name] = _table(registry, name)
-                except Gen2to3Error as exc:
-                    rejects.append(Reject(f"{registry.source}: table {name}", str(exc)))
-            else:
-                missing.append(name)
-        try:
-            _report_unknown_tables(registry, wanted, camera, skips)
-        except Gen2to3Error as exc:
-            rejects.append(Reject(f"{location.path.parent}: calibration registry", str(exc)))
-        return registry.source, tables, tuple(missing)
-
-
-def _report_unknown_tables(
-    registry: Registry, wanted: Collection[str], camera: Camera, skips: list[Skip]
-) -> None:
-    """Rows that no dataset type of the camera reads: named, so that none vanishes."""
-    for name in registry.tables():
-        # The companion tables repeat what the others say.
-        if name in wanted or name.endswith("_visit"):
-            continue
-        if rows := registry.count(name):
-            why = f"{rows} row{'s' if rows > 1 else ''}, of no dataset type of {camera.instrument.name}"
-            skips.append(Skip(f"{registry.source}: table {name}", why))
-
-
-def _table(registry: Registry, name: str) -> Table:
-    columns = tuple(registry.columns(name))
-    return Table(name, columns, registry.rows(name, columns))

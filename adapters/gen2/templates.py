@@ -25,6 +25,13 @@ _HDU = re.compile(r"\[(?:(?P<number>\d+)|%\((?P<key>[^()]+)\)[dis])\]$")
 _TYPES: dict[str, type] = {"d": int, "i": int, "s": str, "c": str, "f": float}
 
 
+MAX_WIDTH = 255
+"""Widest field: no file name is longer."""
+
+MAX_SHOWN = 500
+"""Characters of a path or value that a message shows."""
+
+
 class _Field(NamedTuple):
     key: str
     flag: str
@@ -101,6 +108,10 @@ class Template:
                 None if precision is None else int(precision),
                 match["kind"],
             )
+            if max(field.width, field.precision or 0) > MAX_WIDTH:
+                raise Gen2to3Error(
+                    f"template {self.text!r}: %({field.key}) is more than {MAX_WIDTH} characters wide"
+                )
             if field.kind != "f" and precision is not None:
                 raise Gen2to3Error(f"template {self.text!r}: a precision for %({field.key}) is not supported")
             self.keys.setdefault(field.key, _TYPES[field.kind])
@@ -145,7 +156,7 @@ class Template:
         relpath = self.path % data_id if self._fields else self.path.replace("%%", "%")
         if problem := unsafe(relpath):
             raise Gen2to3Error(
-                f"template {self.text!r} gives the path {printable(relpath)!r}, which {problem}; refused"
+                f"template {self.text!r} gives the path {_shown(relpath)!r}, which {problem}; refused"
             )
         return relpath
 
@@ -170,7 +181,7 @@ class Template:
             wanted = "one character" if field.kind == "c" else expected.__name__
             raise Gen2to3Error(
                 f"template {self.text!r}: key {field.key} is expected to be {wanted}, "
-                f"found {printable(repr(value))}"
+                f"found {_shown(repr(value))}"
             )
 
     def format_hdu(self, data_id: Mapping[str, Any]) -> int | None:
@@ -245,6 +256,11 @@ class Template:
         if self._fields and self.path % data_id != relpath:
             return None
         return data_id
+
+
+def _shown(text: str) -> str:
+    """Text for a message: a value from a registry may have any length."""
+    return printable(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")
 
 
 def _field_pattern(field: _Field) -> str:

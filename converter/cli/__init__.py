@@ -85,7 +85,7 @@ def main() -> None:
     """Convert LSST Gen2 data repositories to Gen3 Butler repositories, and prove the result.
 
     The usual order: inspect, plan, convert. Nothing in the Gen2 repository
-    is ever changed (unless files are moved, with --transfer move).
+    is ever changed (unless you have files moved, and say so twice).
     """
 
 

@@ -9,6 +9,7 @@ import click
 
 from ..convert import Outcome
 from ..convert import convert as run_conversion
+from ..movable import CONSENT
 from .options import (
     Settings,
     given_recipe,
@@ -19,6 +20,7 @@ from .options import (
     wait_option,
 )
 from .printing import error, print_json, print_plan, print_verification, say
+from .printing_files import print_moved
 from .progress import progress_for
 
 
@@ -50,6 +52,12 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
 @ledger_option
 @wait_option
 @click.option("--dry-run", is_flag=True, help="Plan only, as `gen2to3 plan` does.")
+@click.option(
+    CONSENT,
+    "may_move",
+    is_flag=True,
+    help="With --transfer move: files of the Gen2 repository are deleted in the end.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare Gen2's and Gen3's answers afterwards.")
 @speaking
 @click.pass_context
@@ -62,6 +70,7 @@ def convert(
     dry_run: bool,
     no_verify: bool,
     wait: float,
+    may_move: bool,
     **options: Any,
 ) -> int:
     """Convert a Gen2 repository: plan, write, verify.
@@ -72,7 +81,8 @@ def convert(
     """
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
-    outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress_for(settings), wait)
+    progress = progress_for(settings)
+    outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress, wait, may_move)
     return _show(settings, outcome, verifies=True, written=not dry_run and not outcome.stopped)
 
 
@@ -85,6 +95,8 @@ def _show(settings: Settings, outcome: Outcome, verifies: bool, written: bool = 
             if not settings.quiet:
                 say()
             print_verification(outcome.verification, settings)
+        if outcome.moved is not None:
+            print_moved(outcome.moved, settings)
     if outcome.failure is not None:
         raise outcome.failure
     if outcome.stopped:

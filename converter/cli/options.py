@@ -164,6 +164,12 @@ source_options = _all(
         default=None,
         help="Change instrument, detector and filter records that differ.",
     ),
+    click.option(
+        "--max-rows",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Most rows of one table of a registry; a table with more is refused (default: 5000000).",
+    ),
 )
 """Options of the commands that read a Gen2 repository."""
 

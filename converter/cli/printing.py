@@ -21,13 +21,19 @@ from ..readback import Readback
 from ..verify import Verification
 from .options import Settings
 
+LONGEST = 20_000
+"""Characters of a line that are shown."""
+
 FIRST = 3
 """Lines of each kind of decision that `plan` shows without ``--verbose``."""
 
 
 def one_line(text: object) -> str:
     """Text on one line, with nothing in it that a terminal would act upon."""
-    return printable(" ".join(str(text).splitlines()))
+    line = " ".join(str(text).splitlines())
+    if len(line) > LONGEST:
+        line = f"{line[:LONGEST]}... ({len(line)} characters)"
+    return printable(line)
 
 
 def error(text: object) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 import click
 
 from ..apply import ledger_path
+from ..files_check import WORKERS, FilesCheck, check_files
+from ..files_repair import check_and_repair
+from ..nouns import UsageError
 from ..verify import verify as run_verify
 from .options import Settings, ledger_option, recipe_for, recipe_option, source_options, speaking
-from .printing import print_json, print_verification
+from .printing import print_json, print_verification, say
+from .printing_files import print_files
 from .progress import progress_for
 
 DISAGREE = 4
@@ -22,6 +26,9 @@ DISAGREE = 4
 @source_options
 @recipe_option
 @ledger_option
+@click.option("--files", is_flag=True, help="Check that every file is there and has the recorded size.")
+@click.option("--checksum", is_flag=True, help="With --files: read the files and check their content.")
+@click.option("--repair", is_flag=True, help="With --files: put back what the source still has.")
 @speaking
 @click.pass_context
 def verify(
@@ -30,19 +37,41 @@ def verify(
     root: str | None,
     recipe_file: Path | None,
     ledger: str | None,
+    files: bool,
+    checksum: bool,
+    repair: bool,
     **options: Any,
 ) -> int:
     """Compare Gen2's answer with Gen3's for every exposure, detector and calibration.
 
     REPO is the Butler repository, ROOT the Gen2 repository (default: that of
-    the last conversion, with its recipe).
+    the last conversion, with its recipe). With --files and neither ROOT nor
+    --recipe only the files of the Butler repository are looked at.
     """
     settings: Settings = ctx.obj
+    if (checksum or repair) and not files:
+        raise UsageError(f"--{'checksum' if checksum else 'repair'} needs --files")
     book = ledger_path(repo, ledger)
-    recipe = recipe_for(ctx, repo, root, recipe_file, book)
-    verification = run_verify(repo, recipe, book, progress_for(settings))
+    compare = not files or root is not None or recipe_file is not None
+    verification = None
+    if compare:
+        recipe = recipe_for(ctx, repo, root, recipe_file, book)
+        verification = run_verify(repo, recipe, book, progress_for(settings))
+    checked: FilesCheck | None = None
+    if files:
+        run_files = check_and_repair if repair else check_files
+        checked = run_files(repo, book, checksum, options["workers"] or WORKERS, progress_for(settings))
     if settings.json:
-        print_json(verification.as_dict())
+        print_json(
+            ({} if verification is None else verification.as_dict())
+            | ({} if checked is None else {"files": checked.as_dict()})
+        )
     else:
-        print_verification(verification, settings)
-    return DISAGREE if verification.disagree else 0
+        if verification is not None:
+            print_verification(verification, settings)
+        if checked is not None:
+            if verification is not None and not settings.quiet:
+                say()
+            print_files(checked, settings, checksum)
+    disagree = verification is not None and verification.disagree
+    return DISAGREE if disagree or (checked is not None and checked.wrong) else 0

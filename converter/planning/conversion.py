@@ -16,6 +16,7 @@ from ..chosen import chosen_rows
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
+from ..movable import why_not_movable
 from ..nouns import ExposureRecord, Master, MasterKey, Reject, UsageError
 from ..operations import InsertExposures
 from ..progress import Progress, no_progress
@@ -143,6 +144,14 @@ def _require_outside(target: str, recipe: Recipe) -> None:
             )
 
 
+def _not_movable(paths: Iterable[str], recipe: Recipe) -> dict[str, str]:
+    """Files that may not be deleted are not converted where files are to be moved."""
+    if recipe.transfer != "move":
+        return {}
+    roots = (recipe.root, *recipe.calib)
+    return {path: why for path in set(paths) if (why := why_not_movable(path, roots))}
+
+
 def _plan_raws(
     gathered: Gathered, recipe: Recipe, state: TargetState, plan: Plan, progress: Progress
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
@@ -153,6 +162,7 @@ def _plan_raws(
     files = gathered.raws.files
     new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
     bad = check_files((f.path for f in new), recipe.workers)
+    bad |= _not_movable((f.path for f in new), recipe)
     matched = match_raws(camera, [f for f in new if f.path not in bad], recipe.detectors)
     plan.rejects += matched.rejects
     plan.skips += matched.skips
@@ -210,6 +220,7 @@ def _plan_masters(
         return key.data_id in state.datasets.get((key.dataset_type, run), ())
 
     bad = check_files((m.path for key, m in gathered.masters.items() if not exists(key)), recipe.workers)
+    bad |= _not_movable((m.path for key, m in gathered.masters.items() if not exists(key)), recipe)
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     plan.skips = [skip for skip in plan.skips if skip.path not in bad]
     good = {key: m for key, m in gathered.masters.items() if m.path not in bad}

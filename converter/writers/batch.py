@@ -65,9 +65,9 @@ def execute(
         Operations in any order; kinds are carried out in the order in which
         they need each other. A `HandOff` is nothing to be done here.
     transfer
-        How files get into the target, one of `TRANSFER_MODES`. Files that were
-        made for it, and pieces of files that are split, are moved there in
-        any case.
+        How files get into the target, one of `TRANSFER_MODES`; ``move``
+        copies here, and `converter.moving` deletes. Files that were made for
+        it, and pieces of files that are split, are moved there in any case.
     references
         Refs of the batches before, which need not be asked for again.
 
@@ -109,7 +109,9 @@ def _write(
             register(butler, dict.fromkeys(runs, CollectionType.RUN))
             for exposures in _only(batch, InsertExposures):
                 insert_exposures(butler, exposures)
-            for files, mode in ((ingests, transfer), (pieces, "move")):
+            # Whoever moves files deletes them after all is committed; the Butler would do it before.
+            of_source = "copy" if transfer == "move" else transfer
+            for files, mode in ((ingests, of_source), (pieces, "move")):
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED, references)

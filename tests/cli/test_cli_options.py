@@ -237,6 +237,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "update_instrument": True,
         "strict": True,
         "split_masters": False,
+        "max_rows": 5_000_000,
     }
 
 

@@ -1,5 +1,6 @@
 """Split masters of a whole repository, and which file is a piece of which."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
@@ -14,6 +15,8 @@ from adapters.camera import Lookup
 from adapters.hsc import HSC
 from converter.apply import apply, batches
 from converter.convert import convert
+from converter.files_check import check_files
+from converter.files_repair import check_and_repair
 from converter.planning.conversion import make_plan
 from converter.planning.plan import Plan
 from converter.recipe import Recipe
@@ -136,6 +139,28 @@ def test_conversion(mosaic, tmp_path):
     assert apply(again, target) is None
     assert convert(recipe, target).exit_status == 0
     assert {p: p.stat().st_mtime_ns for p in Path(target).rglob("*.fits")} == times
+
+
+def test_pieces_have_their_own_checksums(mosaic, tmp_path):
+    """A piece is no copy of anything: what it has to be, it says itself, and it is not put back."""
+    target = str(tmp_path / "repo")
+    apply(make_plan(Recipe(str(mosaic.root), transfer="copy", split_masters=True), target), target)
+    ledger = tmp_path / "repo" / "gen2to3.sqlite3"
+    found = check_files(target, ledger, checksum=True)
+    assert (found.checked, found.wrong, found.unknown, found.others) == (16, [], 0, 0)
+    piece = sorted((tmp_path / "repo").rglob("*bias*.fits"))[0]
+    good = piece.read_bytes()
+    # A bit of the pixels, which begin with the last block.
+    piece.write_bytes(good[:-2880] + bytes([good[-2880] ^ 1]) + good[-2879:])
+    assert check_files(target, ledger).wrong == []
+    (wrong,) = check_and_repair(target, ledger, checksum=True).wrong
+    assert (wrong.file.path, wrong.kind) == (str(piece), "content")
+    assert re.search("checksums|SHA-256", wrong.reason)
+    assert "is no copy of it" in wrong.repair
+    with fits.open(piece, mode="update", checksum=True) as hdus:
+        hdus[1].data[0, 0] += 1  # with FITS checksums that hold
+    (wrong,) = check_files(target, ledger, checksum=True).wrong
+    assert "SHA-256" in wrong.reason
 
 
 def test_batches_of_pieces_are_small():

@@ -32,7 +32,8 @@ def registries(which: str, item: str, lost: tuple[str, ...], added: tuple[str, .
     def bad(what: str, make: Callable[[Place], object], reason: str) -> BadInput:
         return BadInput(f"{what} {name}", make, f"{item}: registry .*/{reason}", lost=lost, added=added)
 
-    file = r"(calibR|r)egistry\.sqlite3"
+    file = "registry" if which == "registry" else "calibRegistry"
+    file += r"\.sqlite3"
     return [
         missing,
         bad("empty", overwrite(which, b""), rf"{file} is empty \(0 bytes\): copy it again from its origin"),

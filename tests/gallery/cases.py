@@ -1,6 +1,6 @@
 """What can be wrong with a source, a target or a call, and what the tool says of it.
 
-One table: the tests run it, and a page for the manual can be made from it.
+One table: the tests run it, and `python -m tests.gallery.table` makes docs/bad-input.md from it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from .bad_input import BadInput
 from .cases_calls import CALLS
 from .cases_files import MASTERS, RAWS
+from .cases_hostile import HOSTILE
 from .cases_registries import REGISTRIES, TABLES, VALIDITY
 from .cases_targets import CONFLICTS
 
@@ -17,4 +18,15 @@ TARGETS = {
 }
 """Where the target is, if not beside the source."""
 
-CASES: list[BadInput] = [*REGISTRIES, *TABLES, *VALIDITY, *MASTERS, *RAWS, *CALLS, *CONFLICTS]
+SECTIONS: dict[str, list[BadInput]] = {
+    "Registries": REGISTRIES,
+    "Tables": TABLES,
+    "Validity ranges": VALIDITY,
+    "Masters": MASTERS,
+    "Raws": RAWS,
+    "Calls": CALLS,
+    "Targets": CONFLICTS,
+    "Hostile repositories": HOSTILE,
+}
+
+CASES: list[BadInput] = [case for cases in SECTIONS.values() for case in cases]
