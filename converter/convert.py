@@ -12,7 +12,7 @@ from .lock import exclusive
 from .movable import require_consent
 from .moving import Moved, finish, resume, without_moved
 from .nouns import Reject, StoppedError
-from .planning.conversion import make_plan
+from .planning.conversion import make_plan, require_outside
 from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .readiness import Readiness, camera_of, read_readiness
@@ -116,6 +116,7 @@ def convert(
     moves = recipe.transfer == "move"
     if moves:
         require_consent(recipe.transfer, may_move)
+    require_outside(target, recipe)
     # The plan is made of the target, so nobody may change it before it is carried out.
     with exclusive(target, ledger, "convert", wait, insist=False):
         earlier = resume(book) if moves else Moved()

@@ -11,7 +11,7 @@ from .curate_recipe import CurateRecipe
 from .ledger import Ledger
 from .lock import exclusive
 from .nouns import StoppedError, UsageError
-from .planning.curating import make_curate_plan
+from .planning.curating import make_curate_plan, require_outside
 from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .readback import Readback, read_back
@@ -90,6 +90,7 @@ def curate(
         The target refused a dataset type. Those before it stay, and the same
         command goes on from there.
     """
+    require_outside(target, recipe)
     path = ledger_path(target, ledger)
     if path is None and not dry_run:
         raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")

@@ -9,7 +9,7 @@ from .apply import apply, why_not
 from .import_recipe import ImportRecipe
 from .lock import exclusive
 from .nouns import StoppedError
-from .planning.imports import make_import_plan
+from .planning.imports import check_places, make_import_plan
 from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .readback import Readback, read_back
@@ -90,6 +90,7 @@ def import_calibs(
     if dry_run:
         plan = make_import_plan(recipe, target, progress)
         return ImportOutcome(plan, stopped=why_not(plan))
+    check_places(recipe, target)
     with exclusive(target, ledger, "import-calibs", wait, insist=False):
         plan = make_import_plan(recipe, target, progress)
         if stopped := why_not(plan):

@@ -57,7 +57,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         is inside of it, or exists and is no Butler repository, or masters
         cannot be split there.
     """
-    _require_outside(target, recipe)
+    require_outside(target, recipe)
     butler = open_reading(target)
     if recipe.split_masters and butler is not None:
         require_splitting(butler)  # now, and not after an hour of headers
@@ -130,7 +130,7 @@ def _template_decisions(camera: Camera) -> list[Decision]:
     ]
 
 
-def _require_outside(target: str, recipe: Recipe) -> None:
+def require_outside(target: str, recipe: Recipe) -> None:
     """Nothing is ever written into a Gen2 repository."""
     if "://" in target:
         return

@@ -134,7 +134,8 @@ def make_curate_plan(
     """
     camera = camera_of(recipe.camera, target, butler, "the calibrations")
     instrument = camera.instrument.name
-    _check(recipe, camera, target)
+    require_outside(target, recipe)
+    _check(recipe, camera)
     collection = names.calibration_collection(instrument, recipe.label)
     rules = (*camera.hand_offs, *camera.also_curated)
     types = {*STANDARD_TYPES, *ingestible(camera), *(r.dataset_type for r in rules)}
@@ -194,16 +195,26 @@ def make_curate_plan(
     return plan
 
 
-def _check(recipe: CurateRecipe, camera: Camera, target: str) -> None:
-    """Refuse choices that would act in silence, and a target in the package."""
+def require_outside(target: str, recipe: CurateRecipe) -> None:
+    """Nothing is ever written into a package.
+
+    Raises
+    ------
+    UsageError
+        The target is in it.
+    """
+    root = local_path(target)
+    if root is not None and recipe.package and root.resolve().is_relative_to(Path(recipe.package).resolve()):
+        raise UsageError(f"{target} is inside the package {recipe.package}; give a directory outside of it")
+
+
+def _check(recipe: CurateRecipe, camera: Camera) -> None:
+    """Refuse choices that would act in silence."""
     for pattern in recipe.types:
         if not any(fnmatchcase(name, pattern) for name in STANDARD_TYPES):
             raise UsageError(
                 f"types: {pattern!r} matches no type of curated calibrations: {', '.join(STANDARD_TYPES)}"
             )
-    root = local_path(target)
-    if root is not None and recipe.package and root.resolve().is_relative_to(Path(recipe.package).resolve()):
-        raise UsageError(f"{target} is inside the package {recipe.package}; give a directory outside of it")
     if camera.curated is None and recipe.package:
         raise UsageError(
             f"there is no package of curated calibrations for {camera.instrument.name}; "

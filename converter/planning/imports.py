@@ -54,7 +54,7 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
         A source is missing, the camera cannot be told, or the target is
         something else than a Butler repository.
     """
-    _check_places(recipe, target)
+    check_places(recipe, target)
     butler = open_reading(target)
     camera = camera_of(recipe.camera, target, butler, "the masters")
     with _named_in_the_call():
@@ -101,7 +101,7 @@ def _named_in_the_call() -> Iterator[None]:
         raise UsageError(str(exc)) from exc
 
 
-def _check_places(recipe: ImportRecipe, target: str) -> None:
+def check_places(recipe: ImportRecipe, target: str) -> None:
     """What is read is there, and nothing is written into it."""
     root = local_path(target)
     for source in map(Path, recipe.sources):

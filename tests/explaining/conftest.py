@@ -73,7 +73,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Camera]:
         right: Instrument = camera().instrument
         changed = camera().redeclared(instrument=replace(right, **instrument))
         entry = registry.CameraEntry(camera.name, "test", changed)
-        monkeypatch.setattr(registry, "list_cameras", lambda: [entry])
+        monkeypatch.setattr(registry, "_load", lambda point: entry)
         return changed
 
     return change

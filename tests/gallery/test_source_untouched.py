@@ -48,7 +48,7 @@ def suite(place: Place) -> None:
 
 def package(place: Place) -> None:
     text = defects_text(metadata_of("hsc", 49, "1970-01-01T00:00:00", "defects"), [(1, 2, 3, 4)])
-    file = place.root / "package" / "hsc" / "defects" / "1_53" / "19700101T000000.ecsv"
+    file = place.root / "package" / "hsc" / "defects" / "0_12" / "19700101T000000.ecsv"
     file.parent.mkdir(parents=True)
     file.write_text(text)
 
@@ -81,7 +81,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         Call("curate {repo} {root}/package --camera hsc --dry-run", status=0, prepare=package),
     ),
     "register": (Call("register {repo} --camera hsc", status=0),),
-    "explain": (Call("explain {repo} bias --detector 49 --exposure 1228", converted=True),),
+    "explain": (Call("explain {repo} bias --detector 49 --time 2014-10-02", converted=True),),
     "status": (Call("status {repo}", converted=True),),
     "undo": (Call("undo {repo} --dry-run", converted=True), Call("undo {repo}", converted=True)),
     "verify": (

@@ -261,7 +261,8 @@ def test_a_chip_that_was_not_there_in_time_is_a_reject(monkeypatch, tmp_path):
             right = MegaPrime().instrument
             return replace(right, serials=(*(s for s in right.serials if s.detector != 5), late))
 
-    monkeypatch.setattr(registry, "list_cameras", lambda: [registry.CameraEntry("megaprime", "test", Late())])
+    entry = registry.CameraEntry("megaprime", "test", Late())
+    monkeypatch.setattr(registry, "_load", lambda point: entry)
     made = make_megaprime(tmp_path / "gen2", masks(SECOND, visits=()))
     plan = make_plan(recipe_for(made, camera="megaprime"), str(tmp_path / "butler"))
     assert [r.reason for r in plan.rejects] == [
