@@ -89,7 +89,7 @@ def convert(
     Gen2to3Error
         The target refused a batch.
     """
-    plan = make_plan(recipe, target, progress)
+    plan = make_plan(recipe, target, progress, ledger)
     if stopped := why_not(plan):
         return Outcome(plan, stopped=stopped)
     if dry_run:

@@ -81,7 +81,7 @@ def import_calibs(
     Gen2to3Error
         The target refused a batch.
     """
-    plan = make_import_plan(recipe, target, progress)
+    plan = make_import_plan(recipe, target, progress, ledger)
     if stopped := why_not(plan):
         return ImportOutcome(plan, stopped=stopped)
     if dry_run:

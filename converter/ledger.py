@@ -231,6 +231,15 @@ class Ledger:
         rows = self._open().execute("select dataset from items where state = 'done'")
         return {row[0] for row in rows}
 
+    def files(self) -> dict[str, tuple[str, int | None, int | None, str]]:
+        """File, size, modification time (Unix ns) and SHA-256 of what was recorded last, by dataset."""
+        if not self.exists:
+            return {}
+        rows = self._open().execute(
+            "select dataset, file, size, mtime_ns, sha256 from items where state = 'done' order by rowid"
+        )
+        return {name: (file, size, mtime_ns, sha256 or "") for name, file, size, mtime_ns, sha256 in rows}
+
     def decisions(self) -> list[Decision]:
         """All decisions ever recorded."""
         if not self.exists:

@@ -128,6 +128,11 @@ class Recipe(Subset):
         Write nothing if there is any reject.
     split_masters
         Write masters of files with many detectors as one file for each.
+    supersede
+        Write what has changed since it was converted as a new version beside
+        the old one, and certify it instead.
+    checksum
+        Record SHA-256 of the files, and tell by it what has changed.
     """
 
     root: str
@@ -151,6 +156,8 @@ class Recipe(Subset):
     update_instrument: bool = False
     strict: bool = False
     split_masters: bool = False
+    supersede: bool = False
+    checksum: bool = False
 
     def __post_init__(self) -> None:
         self.check()

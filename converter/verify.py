@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +299,8 @@ class _Verifier:
                 return self.left_out[name]
         if span is None:
             return ""
-        stamps = {c.stamp for c in gen3}
+        # Of a later version, the decisions about the first one count as well.
+        stamps = {part for c in gen3 for part in accumulate(c.stamp.split("."), "{}.{}".format)}
         stamps |= _stamps(calibration, gen2)
         asked = Span(*span)
         for decision, change in self.changes[calibration.dataset_type]:

@@ -12,14 +12,16 @@ from adapters.gen2.overrides import changed_templates
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
+from ..apply import ledger_path
 from ..chosen import chosen_rows
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
-from ..nouns import ExposureRecord, Master, MasterKey, Reject, UsageError
+from ..nouns import ExposureRecord, MasterKey, Reject, UsageError
 from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
+from ..recorded import Records, sha256
 from ..target import TargetState, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
@@ -28,11 +30,13 @@ from .instrument import plan_instrument
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .settling import Validity
+from .superseding import Settled, settle_versions
 from .validity import exposure_times, plan_validity
 
 
-def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
+def make_plan(
+    recipe: Recipe, target: str, progress: Progress = no_progress, ledger: str | None = None
+) -> Plan:
     """Do everything but write.
 
     Parameters
@@ -43,6 +47,8 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         Butler repository, which need not exist yet.
     progress
         Shows what takes long.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
 
     Returns
     -------
@@ -77,7 +83,8 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.decisions += decisions
 
     raws, records = _plan_raws(gathered, recipe, state, plan, progress)
-    masters, validity, found = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records))
+    known = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
+    masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -90,7 +97,7 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         plan.present += [dataset_name(*what) for what in part.present]
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
-    plan.certifies = masters.certifies
+    plan.certifies, plan.decertifies = masters.certifies, masters.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,
         recipe.label,
@@ -106,7 +113,9 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, with_calibs, wanted, calib)
     plan.fingerprint = _fingerprint(gathered, state, plan)
     items = chain(
-        master_items(instrument, recipe.label, found, validity),
+        master_items(
+            instrument, recipe.label, settled.masters, settled.spans, sha256 if recipe.checksum else None
+        ),
         raw_items(instrument, gathered.raws.files),
     )
     plan.items = {item.dataset: item for item in items}
@@ -197,7 +206,8 @@ def _plan_masters(
     state: TargetState,
     plan: Plan,
     known: Mapping[int, KnownExposure],
-) -> tuple[DatasetPlan, Validity, Mapping[MasterKey, Master]]:
+    records: Records,
+) -> tuple[DatasetPlan, Settled]:
     """Decide validity, check new master files, plan the rest."""
     camera = gathered.source.camera
     timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
@@ -234,8 +244,21 @@ def _plan_masters(
         unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
         plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
         plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
-    part = plan_masters(camera, recipe.label, kept.values(), validity.spans, state, recipe.split_masters)
-    return part, validity, masters
+    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
+    plan.conflicts += settled.conflicts
+    plan.folded |= settled.folded
+    plan.decisions += settled.decisions
+    part = plan_masters(
+        camera,
+        recipe.label,
+        settled.masters.values(),
+        settled.spans,
+        state,
+        recipe.split_masters,
+        settled.ours,
+        recipe.supersede,
+    )
+    return part, settled
 
 
 def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:

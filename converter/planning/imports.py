@@ -15,9 +15,11 @@ from adapters.sources.declaration import Declaration
 from adapters.sources.delivery import Delivery, read_delivery
 from adapters.sources.loading import load_declaration
 
+from ..apply import ledger_path
 from ..import_recipe import ImportRecipe
 from ..nouns import Skip, UsageError
 from ..progress import Progress, no_progress
+from ..recorded import Records, sha256
 from ..target import TargetState, local_path, open_reading, read_target
 from ..validity_sources import FromCards, FromTable, Source, parse_validity
 from .collections import plan_collections
@@ -28,11 +30,14 @@ from .instrument import plan_instrument
 from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
+from .superseding import settle_versions
 
 NO_VALIDITY = "ingested without a validity range: none was asked for with --validity"
 
 
-def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_progress) -> Plan:
+def make_import_plan(
+    recipe: ImportRecipe, target: str, progress: Progress = no_progress, ledger: str | None = None
+) -> Plan:
     """Do everything but write.
 
     Parameters
@@ -43,6 +48,8 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
         Butler repository, which need not exist yet.
     progress
         Shows what takes long.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
 
     Returns
     -------
@@ -83,7 +90,8 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     plan.instrument, conflicts, decisions = plan_instrument(camera.instrument, state, update=False)
     plan.conflicts += conflicts
     plan.decisions += decisions
-    _plan_masters(camera, recipe, delivery, source, state, plan)
+    records = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
+    _plan_masters(camera, recipe, delivery, source, state, records, plan)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan
 
@@ -174,6 +182,7 @@ def _plan_masters(
     delivery: Delivery,
     source: Source | None,
     state: TargetState,
+    records: Records,
     plan: Plan,
 ) -> None:
     """Decide validity, and plan what the target lacks."""
@@ -193,19 +202,36 @@ def _plan_masters(
     plan.skips += validity.skips
     plan.conflicts += validity.conflicts
     plan.folded |= validity.folded
-    kept = [m for key, m in masters.items() if key not in validity.refused]
-    part = plan_masters(camera, recipe.label, kept, validity.spans, state, recipe.split_masters)
+    kept = {key: m for key, m in masters.items() if key not in validity.refused}
+    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
+    plan.conflicts += settled.conflicts
+    plan.folded |= settled.folded
+    plan.decisions += settled.decisions
+    part = plan_masters(
+        camera,
+        recipe.label,
+        settled.masters.values(),
+        settled.spans,
+        state,
+        recipe.split_masters,
+        settled.ours,
+        recipe.supersede,
+    )
     plan.types = part.types
     plan.conflicts += part.conflicts
     plan.folded |= part.folded
     plan.decisions += part.decisions
     plan.rejects += part.rejects
     plan.written, plan.existing, plan.certified = part.written, part.existing, part.certified
-    plan.ingests, plan.certifies = part.ingests, part.certifies
+    plan.ingests, plan.certifies, plan.decertifies = part.ingests, part.certifies, part.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument, recipe.label, part.runs, bool(part.written or part.existing), False, state
     )
     plan.conflicts += conflicts
-    items = {item.dataset: item for item in master_items(instrument, recipe.label, masters, validity)}
+    digest = sha256 if recipe.checksum else None
+    items = {
+        item.dataset: item
+        for item in master_items(instrument, recipe.label, settled.masters, settled.spans, digest)
+    }
     plan.items = items
     plan.present = [dataset_name(*what) for what in part.present]
