@@ -13,7 +13,7 @@ from lsst.daf.butler import Butler
 
 from .answers import stored_files
 from .ledger import Ledger
-from .nouns import DataId, Master
+from .nouns import DataId, Master, RawFile
 from .planning.items import dataset_name
 
 Dataset = tuple[str, str, DataId]
@@ -74,8 +74,8 @@ class Records:
                 name = dataset_name(dataset_type, ref.run, DataId(**values))
                 self._stored[name] = paths.get(str(ref.id), "")
 
-    def why_changed(self, master: Master, run: str, is_split: bool = False) -> str:
-        """What is not as it was of a master's file, ``""`` if nothing is.
+    def why_changed(self, dataset: Dataset, file: Master | RawFile, is_split: bool = False) -> str:
+        """What is not as it was of a file, ``""`` if nothing is.
 
         Size and modification time tell, as far as they are recorded; without
         a record the size of the file in the repository does. With
@@ -84,28 +84,28 @@ class Records:
 
         Parameters
         ----------
-        master
+        dataset
+            The dataset that it is.
+        file
             As the source has it.
-        run
-            RUN of the dataset that it is.
         is_split
             Whether the repository has a part of the file only.
         """
-        name = dataset_name(master.key.dataset_type, run, master.key.data_id)
+        name = dataset_name(*dataset)
         known = self._recorded.get(name, Recorded())
         stored = self._stored.get(name, "")
         if self._checksum:
-            before = known.sha256 or _content(stored, master.path, is_split)
+            before = known.sha256 or _content(stored, file.path, is_split)
             if before:
-                return "" if before == sha256(master.path) else "its content is another"
+                return "" if before == sha256(file.path) else "its content is another"
         if known.mtime_ns is None:
             size = _size(stored, is_split)
-            if size is None or size == master.size:
+            if size is None or size == file.size:
                 return ""
-            return f"it has {master.size} bytes, the repository {size}"
-        if known.size != master.size:
-            return f"it has {master.size} bytes, and had {known.size}"
-        return "" if known.mtime_ns == master.mtime_ns else "it was modified"
+            return f"it has {file.size} bytes, the repository {size}"
+        if known.size != file.size:
+            return f"it has {file.size} bytes, and had {known.size}"
+        return "" if known.mtime_ns == file.mtime_ns else "it was modified"
 
 
 def sha256(path: str) -> str:

@@ -17,7 +17,7 @@ from ..chosen import chosen_rows
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
-from ..nouns import ExposureRecord, MasterKey, Reject, UsageError
+from ..nouns import DataId, ExposureRecord, MasterKey, RawFile, Reject, UsageError
 from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
@@ -30,7 +30,7 @@ from .instrument import plan_instrument
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .superseding import Settled, settle_versions
+from .superseding import Settled, settle_raws, settle_versions
 from .validity import exposure_times, plan_validity
 
 
@@ -82,8 +82,11 @@ def make_plan(
     plan.conflicts += conflicts
     plan.decisions += decisions
 
-    raws, records = _plan_raws(gathered, recipe, state, plan, progress)
     known = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
+    versions = settle_raws(camera, recipe, state, gathered.raws.files, known)
+    plan.conflicts += versions.conflicts
+    plan.decisions += versions.decisions
+    raws, records = _plan_raws(gathered, recipe, state, plan, versions.numbers, progress)
     masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
         plan.types += part.types
@@ -116,7 +119,7 @@ def make_plan(
         master_items(
             instrument, recipe.label, settled.masters, settled.spans, sha256 if recipe.checksum else None
         ),
-        raw_items(instrument, gathered.raws.files),
+        raw_items(instrument, gathered.raws.files, versions.numbers, sha256 if recipe.checksum else None),
     )
     plan.items = {item.dataset: item for item in items}
     return plan
@@ -151,14 +154,24 @@ def _require_outside(target: str, recipe: Recipe) -> None:
 
 
 def _plan_raws(
-    gathered: Gathered, recipe: Recipe, state: TargetState, plan: Plan, progress: Progress
+    gathered: Gathered,
+    recipe: Recipe,
+    state: TargetState,
+    plan: Plan,
+    versions: Mapping[str, int],
+    progress: Progress,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Check new raw files, read one header per new exposure, plan the rest."""
     camera = gathered.source.camera
-    there = state.datasets.get((camera.raw.dataset_type, names.raw_run(camera.instrument.name)), set())
-    known = {(d.exposure, d.detector) for d in there}
+    raw_type = camera.raw.dataset_type
+
+    def is_new(file: RawFile) -> bool:
+        run = names.raw_run(camera.instrument.name, versions.get(file.path, 0))
+        there = state.datasets.get((raw_type, run), ())
+        return any(DataId(detector=d, exposure=file.exposure) not in there for d in file.detectors)
+
     files = gathered.raws.files
-    new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
+    new = [f for f in files if is_new(f)]
     bad = check_files((f.path for f in new), recipe.workers)
     matched = match_raws(camera, [f for f in new if f.path not in bad], recipe.detectors)
     plan.rejects += matched.rejects
@@ -197,7 +210,7 @@ def _plan_raws(
         jobs = foreign
     plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
     good = [f for f in files if f.path not in bad]
-    return plan_raws(camera, good, gathered.raws.observations, records, state)
+    return plan_raws(camera, good, gathered.raws.observations, records, state, versions)
 
 
 def _plan_masters(
@@ -248,6 +261,7 @@ def _plan_masters(
     plan.conflicts += settled.conflicts
     plan.folded |= settled.folded
     plan.decisions += settled.decisions
+    plan.rejects += settled.rejects
     part = plan_masters(
         camera,
         recipe.label,

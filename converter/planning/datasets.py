@@ -222,6 +222,7 @@ def plan_raws(
     observations: Iterable[Observation],
     records: Mapping[int, ExposureRecord],
     target: TargetState,
+    versions: Mapping[str, int] | None = None,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Plan exposure records and the ingest of raws.
 
@@ -238,6 +239,8 @@ def plan_raws(
         the target has need none.
     target
         What the repository has.
+    versions
+        Number of the version of each path, if it is not the first.
 
     Returns
     -------
@@ -248,13 +251,13 @@ def plan_raws(
     """
     plan = DatasetPlan()
     raw, instrument = camera.raw, camera.instrument.name
-    run = names.raw_run(instrument)
-    there = target.datasets.get((raw.dataset_type, run), ())
     good, problems = _check_exposures(camera, records, observations, target, plan)
-    entries: list[IngestFile] = []
+    entries: dict[str, list[IngestFile]] = defaultdict(list)
     needed: dict[int, ExposureRecord] = {}
     owner: dict[DataId, str] = {}
     for file in sorted(files, key=lambda f: (f.exposure, f.path)):
+        run = names.raw_run(instrument, (versions or {}).get(file.path, 0))
+        there = target.datasets.get((raw.dataset_type, run), ())
         wanted = []
         for data_id in (DataId(detector=d, exposure=file.exposure) for d in file.detectors):
             other = owner.setdefault(data_id, file.path)
@@ -279,13 +282,13 @@ def plan_raws(
             assert data_id.detector is not None
             by_formatter[camera.raw_formatter(data_id.detector)].append((raw.dataset_type, data_id))
         for formatter, datasets in by_formatter.items():
-            entries.append(IngestFile(file.path, formatter, tuple(datasets)))
+            entries[run].append(IngestFile(file.path, formatter, tuple(datasets)))
         plan.written[raw.dataset_type] += len(missing)
     plan.existing = +plan.existing
-    for batch in chunks(entries):
-        plan.ingests.append(Ingest(instrument, run, tuple(batch)))
+    for run, files_in_run in sorted(entries.items()):
+        plan.ingests += [Ingest(instrument, run, tuple(batch)) for batch in chunks(files_in_run)]
     if entries:
-        plan.runs = [run]
+        plan.runs = sorted(entries)
         wanted_type = RegisterDatasetType(
             raw.dataset_type, ("instrument", "detector", "exposure"), raw.storage_class, is_calibration=False
         )

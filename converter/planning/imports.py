@@ -207,6 +207,7 @@ def _plan_masters(
     plan.conflicts += settled.conflicts
     plan.folded |= settled.folded
     plan.decisions += settled.decisions
+    plan.rejects += settled.rejects
     part = plan_masters(
         camera,
         recipe.label,

@@ -48,10 +48,27 @@ def master_items(
         )
 
 
-def raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
-    """One line for every raw, as if it was written."""
-    run = names.raw_run(instrument)
+def raw_items(
+    instrument: str,
+    files: Iterable[RawFile],
+    versions: Mapping[str, int],
+    digest: Callable[[str], str] | None = None,
+) -> Iterable[Item]:
+    """One line for every raw, as if it was written.
+
+    Parameters
+    ----------
+    instrument
+        Gen3 instrument name.
+    files
+        The raw files.
+    versions
+        Number of the version of each path, if it is not the first.
+    digest
+        Gives the SHA-256 of a file, if it is to be recorded.
+    """
     for file in files:
+        run = names.raw_run(instrument, versions.get(file.path, 0))
         for detector in file.detectors:
             yield Item(
                 source=file.provenance.source,
@@ -59,7 +76,7 @@ def raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
                 file=file.path,
                 size=file.size,
                 mtime_ns=file.mtime_ns,
-                sha256=None,
+                sha256=digest(file.path) if digest is not None else None,
                 dataset_id=None,
                 dataset=dataset_name("raw", run, DataId(detector=detector, exposure=file.exposure)),
                 validity="",
