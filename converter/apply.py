@@ -121,7 +121,7 @@ def _unknown(plan: Plan, book: Ledger) -> list[Item]:
     return [
         replace(plan.items[name], reason="found in the repository")
         for name in plan.present
-        if name not in known
+        if name not in known or name in plan.renewed
     ]
 
 

@@ -159,6 +159,11 @@ class Recipe(Subset):
     supersede: bool = False
     checksum: bool = False
 
+    @property
+    def is_part(self) -> bool:
+        """Whether a part of the repository is left out."""
+        return bool(self.types or self.visits or self.detectors or self.exclude or self.related_only)
+
     def __post_init__(self) -> None:
         self.check()
 

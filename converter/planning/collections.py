@@ -65,9 +65,8 @@ def plan_collections(
     if with_calibs:
         children.append(chain)
     # Later versions of raws are found before the first ones.
-    later = sorted(
-        (r for r in set(runs) if r.startswith(f"{raws}.")), key=lambda r: (len(r), r), reverse=True
-    )
+    known = {*runs, *(name for name, kind in target.collections.items() if kind == "RUN")}
+    later = sorted((r for r in known if r.startswith(f"{raws}.")), key=lambda r: (len(r), r), reverse=True)
     if children:
         _extend(umbrella, children, target, chains, usable(umbrella, "CHAINED"), later)
     return collections, chains, conflicts

@@ -13,15 +13,16 @@ from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
 from ..apply import ledger_path
-from ..chosen import chosen_rows
+from ..chosen import chosen_rows, known_observations
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
 from ..gather import Gathered, check_files, gather
+from ..ledger import Ledger
 from ..nouns import DataId, ExposureRecord, MasterKey, RawFile, Reject, UsageError
 from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
-from ..recorded import Records, sha256
+from ..recorded import Records
 from ..target import TargetState, open_reading, read_target, require_splitting
 from .collections import plan_collections
 from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
@@ -29,9 +30,11 @@ from .hand_offs import plan_hand_offs
 from .instrument import plan_instrument
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
+from .raw_versions import RawVersions, compare_headers, settle_raws, tell_changed
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .superseding import Settled, settle_raws, settle_versions
+from .superseding import Settled, settle_versions
 from .validity import exposure_times, plan_validity
+from .vanished import report_vanished
 
 
 def make_plan(
@@ -82,11 +85,10 @@ def make_plan(
     plan.conflicts += conflicts
     plan.decisions += decisions
 
-    known = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
+    book = ledger_path(target, ledger)
+    known = Records(book, butler, instrument, recipe.checksum)
     versions = settle_raws(camera, recipe, state, gathered.raws.files, known)
-    plan.conflicts += versions.conflicts
-    plan.decisions += versions.decisions
-    raws, records = _plan_raws(gathered, recipe, state, plan, versions.numbers, progress)
+    raws, records = _plan_raws(gathered, recipe, state, plan, versions, progress)
     masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
         plan.types += part.types
@@ -98,6 +100,8 @@ def make_plan(
         plan.existing += part.existing
         plan.certified += part.certified
         plan.present += [dataset_name(*what) for what in part.present]
+    # Of a file that has become bad, the ledger keeps what it says.
+    bad = {master.path for key, master in settled.masters.items() if key in settled.bad} | versions.bad.keys()
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
     plan.certifies, plan.decertifies = masters.certifies, masters.decertifies
@@ -115,13 +119,26 @@ def make_plan(
     with_calibs = bool(masters.written or masters.existing)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, with_calibs, wanted, calib)
     plan.fingerprint = _fingerprint(gathered, state, plan)
+    digest = known.digest if recipe.checksum else None
     items = chain(
-        master_items(
-            instrument, recipe.label, settled.masters, settled.spans, sha256 if recipe.checksum else None
-        ),
-        raw_items(instrument, gathered.raws.files, versions.numbers, sha256 if recipe.checksum else None),
+        master_items(instrument, recipe.label, settled.masters, settled.spans, digest),
+        raw_items(instrument, gathered.raws.files, versions.numbers, digest),
     )
     plan.items = {item.dataset: item for item in items}
+    plan.present = [name for name in plan.present if plan.items[name].file not in bad]
+    plan.renewed = known.renewed
+    if book is not None and butler is not None and not recipe.is_part:
+        plan.skips += report_vanished(
+            camera,
+            recipe.label,
+            Ledger(book).files_of(plan.command),
+            [str(gathered.source.raw_root), *(str(c.root) for c in gathered.source.calibs)],
+            plan.items,
+            lambda: chain(gathered.masters, gathered.missing, settled.keys),
+            gathered.raws.observations,
+            plan.rejects,
+            settled.versions,
+        )
     return plan
 
 
@@ -158,7 +175,7 @@ def _plan_raws(
     recipe: Recipe,
     state: TargetState,
     plan: Plan,
-    versions: Mapping[str, int],
+    versions: RawVersions,
     progress: Progress,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Check new raw files, read one header per new exposure, plan the rest."""
@@ -166,7 +183,7 @@ def _plan_raws(
     raw_type = camera.raw.dataset_type
 
     def is_new(file: RawFile) -> bool:
-        run = names.raw_run(camera.instrument.name, versions.get(file.path, 0))
+        run = names.raw_run(camera.instrument.name, versions.numbers.get(file.path, 0))
         there = state.datasets.get((raw_type, run), ())
         return any(DataId(detector=d, exposure=file.exposure) not in there for d in file.detectors)
 
@@ -181,7 +198,7 @@ def _plan_raws(
     new = matched.files
     by_exposure: dict[int, list[str]] = {}
     for file in new:
-        if file.exposure not in state.exposures:
+        if file.exposure not in state.exposures or file.path in versions.changed:
             by_exposure.setdefault(file.exposure, []).append(file.path)
     jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
     records: dict[int, ExposureRecord] = {}
@@ -208,9 +225,14 @@ def _plan_raws(
             if paths:
                 foreign.append(HeaderJob(result.exposure, paths))
         jobs = foreign
-    plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
+    plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
-    return plan_raws(camera, good, gathered.raws.observations, records, state, versions)
+    plan.decisions += compare_headers(records, state, by_exposure, raw_type)
+    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe.supersede)
+    plan.conflicts += conflicts
+    plan.folded |= folded
+    plan.decisions += decisions
+    return plan_raws(camera, good, gathered.raws.observations, records, state, versions.numbers)
 
 
 def _plan_masters(
@@ -224,7 +246,9 @@ def _plan_masters(
     """Decide validity, check new master files, plan the rest."""
     camera = gathered.source.camera
     timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
-    times = exposure_times(camera, gathered.raws.observations, timespans)
+    # Also those that a subset leaves out: a boundary that was moved for them stays moved.
+    others = known_observations(gathered.source, known) if recipe.is_part else ()
+    times = exposure_times(camera, chain(gathered.raws.observations, others), timespans)
 
     def exists(key: MasterKey) -> bool:
         run = names.calibration_run(camera.instrument.name, recipe.label, key.stamp)
@@ -295,6 +319,8 @@ def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
     ranges = Counter({key: len(rows) for key, rows in state.associations.items()})
     for certify in plan.certifies:
         ranges[certify.collection, certify.dataset_type] += len(certify.datasets)
+    for decertify in plan.decertifies:
+        ranges[decertify.collection, decertify.dataset_type] -= len(decertify.data_ids)
     source = gathered.source.fingerprint()
     if not source:
         return ""

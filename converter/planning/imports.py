@@ -19,7 +19,7 @@ from ..apply import ledger_path
 from ..import_recipe import ImportRecipe
 from ..nouns import Skip, UsageError
 from ..progress import Progress, no_progress
-from ..recorded import Records, sha256
+from ..recorded import Records
 from ..target import TargetState, local_path, open_reading, read_target
 from ..validity_sources import FromCards, FromTable, Source, parse_validity
 from .collections import plan_collections
@@ -229,10 +229,14 @@ def _plan_masters(
         instrument, recipe.label, part.runs, bool(part.written or part.existing), False, state
     )
     plan.conflicts += conflicts
-    digest = sha256 if recipe.checksum else None
+    digest = records.digest if recipe.checksum else None
     items = {
         item.dataset: item
         for item in master_items(instrument, recipe.label, settled.masters, settled.spans, digest)
     }
     plan.items = items
-    plan.present = [dataset_name(*what) for what in part.present]
+    # Of a file that has become bad, the ledger keeps what it says.
+    bad = {master.path for key, master in settled.masters.items() if key in settled.bad}
+    present = (dataset_name(*what) for what in part.present)
+    plan.present = [name for name in present if items[name].file not in bad]
+    plan.renewed = records.renewed

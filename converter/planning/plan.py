@@ -73,6 +73,9 @@ class Plan:
         Whether all of it is one transaction.
     present
         Names (keys of ``items``) of the datasets that the target has already.
+    renewed
+        Those among them of whose files the ledger gets a new line, because
+        times or checksums are not what it says.
     header_reads
         Raw files opened to read a header.
     fingerprint
@@ -105,6 +108,7 @@ class Plan:
     changes: list[Item] = field(default_factory=list)
     is_one_batch: bool = False
     present: list[str] = field(default_factory=list)
+    renewed: set[str] = field(default_factory=set)
     header_reads: int = 0
     fingerprint: str = ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..decisions import Change, Decision
 from ..nouns import DataId
-from ..timespans import Span
+from ..timespans import MIN_NS, Span
 from .wording import describe, spans_text
 
 Certified = tuple[str, Span]
@@ -51,8 +51,9 @@ def compare_ranges(
     """
     result = RangeChanges()
     asked = set(wanted)
-    result.off = [row for row in there if row[0] in ours and row not in asked]
-    stays = [row for row in there if row not in result.off]
+    stays: list[Certified] = []
+    for row in there:
+        (result.off if row[0] in ours and row not in asked else stays).append(row)
     for row in dict.fromkeys(wanted):
         if row in there:
             continue
@@ -72,6 +73,10 @@ def by_span(
     for dataset_type, data_id, (run, span) in rows:
         groups[dataset_type, span].append((run, data_id))
     return groups
+
+
+def _begin(span: Span) -> int:
+    return MIN_NS if span.begin is None else span.begin
 
 
 class ChangeBook:
@@ -107,10 +112,14 @@ class ChangeBook:
                 "give another --label, or take the existing range off with `gen2to3 bless --decertify`"
             )
             self._clashes[dataset_type, data_id.physical_filter, why].append(data_id)
-        for run in dict.fromkeys(run for run, _ in changes.off):
-            old = tuple(span for r, span in there if r == run)
-            new = tuple(span for r, span in wanted if r == run)
-            self._changed[dataset_type, data_id.physical_filter, run, old, new].append(data_id)
+        changed: dict[str, tuple[list[Span], list[Span]]] = {run: ([], []) for run, _ in changes.off}
+        for number, rows in enumerate((there, wanted)):
+            for run, span in rows:
+                if run in changed:
+                    changed[run][number].append(span)
+        for run, (was, wants) in changed.items():
+            before, after = tuple(sorted(was, key=_begin)), tuple(sorted(wants, key=_begin))
+            self._changed[dataset_type, data_id.physical_filter, run, before, after].append(data_id)
 
     def conflicts(self, supersede: bool) -> list[str]:
         """One line per data ID of what stops a conversion; `folded` gets the lines that stand for them."""

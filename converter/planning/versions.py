@@ -69,6 +69,14 @@ class Versions:
         first = first_stamp(key.stamp, key.dataset_type in self.shared)
         return key._replace(stamp=f"{first}.{number}")
 
+    def first(self, dataset_type: str, stamp: str) -> str:
+        """The stamp of the first version of what has a stamp."""
+        if dataset_type not in self.shared:
+            return stamp.partition(".")[0]
+        # <stamp>.0 is no second file of a date, only what numbers of versions are added to.
+        parts = stamp.split(".")[:2]
+        return parts[0] if parts[1:] == ["0"] else ".".join(parts)
+
     def all_of(self, key: MasterKey, number: int) -> list[MasterKey]:
         """The keys of all versions up to a number."""
         return [self.key(key, n) for n in range(number + 1)]
@@ -96,8 +104,7 @@ class Current:
 def choose_versions(
     versions: Versions,
     masters: Mapping[MasterKey, Master],
-    exists: Callable[[MasterKey], bool],
-    why_changed: Callable[[Master], str],
+    changed: Mapping[MasterKey, str],
     supersede: bool,
 ) -> Current:
     """Take the latest version of each master, or a new one if it has changed.
@@ -108,22 +115,14 @@ def choose_versions(
         What the repository has.
     masters
         What the source has.
-    exists
-        Whether the repository has a master of this key.
-    why_changed
-        What is not as it was recorded of a master (under the key of its
-        version), ``""`` if nothing is.
+    changed
+        Masters of the source that are not what was converted, and why.
     supersede
         Whether what has changed becomes a new version.
     """
-    current = Current({}, {}, {})
+    current = Current({}, {}, dict(changed))
     for key, master in masters.items():
-        number = versions.number(key)
-        latest = versions.key(key, number)
-        if exists(latest) and (why := why_changed(replace(master, key=latest))):
-            current.changed[key] = why
-            if supersede:
-                latest = versions.key(key, number + 1)
+        latest = versions.key(key, versions.number(key) + (supersede and key in changed))
         current.keys[key] = latest
         current.masters[latest] = replace(master, key=latest)
     return current

@@ -237,6 +237,8 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "update_instrument": True,
         "strict": True,
         "split_masters": False,
+        "supersede": False,
+        "checksum": False,
     }
 
 
