@@ -118,8 +118,8 @@ class ChangeBook:
                 if run in changed:
                     changed[run][number].append(span)
         for run, (was, wants) in changed.items():
-            before, after = tuple(sorted(was, key=_begin)), tuple(sorted(wants, key=_begin))
-            self._changed[dataset_type, data_id.physical_filter, run, before, after].append(data_id)
+            old, new = tuple(sorted(was, key=_begin)), tuple(sorted(wants, key=_begin))
+            self._changed[dataset_type, data_id.physical_filter, run, old, new].append(data_id)
 
     def conflicts(self, supersede: bool) -> list[str]:
         """One line per data ID of what stops a conversion; `folded` gets the lines that stand for them."""

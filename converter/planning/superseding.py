@@ -130,25 +130,22 @@ def _tell_changed(
     settled: Settled,
 ) -> None:
     """Changed files, detectors of one file together."""
-    files: dict[tuple[str, str | None, str, str, str, str], list[MasterKey]] = defaultdict(list)
-    for key, why in current.changed.items():
+    groups: dict[tuple[str, str | None, str, str], list[MasterKey]] = defaultdict(list)
+    for key in current.changed:
         stamps = latest[key].stamp, current.keys[key].stamp
-        files[key.dataset_type, key.data_id.physical_filter, *stamps, masters[key].path, why].append(key)
-    for (dataset_type, physical_filter, before, stamp, path, why), group in files.items():
-        detectors = describe(physical_filter, [key.data_id for key in group])
+        groups[key.dataset_type, key.data_id.physical_filter, *stamps].append(key)
+    for (dataset_type, physical_filter, before, stamp), group in groups.items():
+        item = f"{dataset_type} {before}{describe(physical_filter, [key.data_id for key in group])}"
+        paths = dict.fromkeys(masters[key].path for key in group)
+        what = next(iter(paths)) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+        why = current.changed[group[0]]
         if supersede:
-            settled.decisions.append(
-                Decision(
-                    "new-version",
-                    f"{dataset_type}{detectors}",
-                    before,
-                    stamp,
-                    f"{path} changed since it was converted: {why}",
-                    dataset_type,
-                )
-            )
+            text = f"{what} changed since it was converted: {why}"
+            settled.decisions.append(Decision("new-version", item, before, stamp, text, dataset_type))
             continue
-        lines = [f"{dataset_type} {key.data_id}: {advise(path, why)}" for key in group]
+        lines = [
+            f"{dataset_type} {key.data_id}: {advise(masters[key].path, current.changed[key])}" for key in group
+        ]
         settled.conflicts += lines
         if len(lines) > 1:
-            settled.folded |= dict.fromkeys(lines, f"{dataset_type}{detectors}: {advise(path, why)}")
+            settled.folded |= dict.fromkeys(lines, f"{item}: {advise(what, why)}")
