@@ -144,7 +144,8 @@ def _tell_changed(
             settled.decisions.append(Decision("new-version", item, before, stamp, text, dataset_type))
             continue
         lines = [
-            f"{dataset_type} {key.data_id}: {advise(masters[key].path, current.changed[key])}" for key in group
+            f"{dataset_type} {key.data_id}: {advise(masters[key].path, current.changed[key])}"
+            for key in group
         ]
         settled.conflicts += lines
         if len(lines) > 1:

@@ -185,9 +185,7 @@ def test_a_file_that_has_become_bad_is_a_reject(
     assert world.content("raw", "HSC/raw/all", exposure=9040, detector=49) == kept[raw]
 
 
-def test_each_file_is_read_once_for_its_checksum(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_file_is_read_once_for_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     original = recorded._sha256
 

@@ -83,7 +83,8 @@ def test_a_header_that_says_otherwise_than_the_record_is_told(world: World) -> N
 def _later(content: bytes) -> bytes:
     cards = [content[i : i + 80] for i in range(0, len(content), 80)]
     changed = [
-        b"EXPTIME =                 77.0".ljust(80) if card.startswith(b"EXPTIME ") else card for card in cards
+        b"EXPTIME =                 77.0".ljust(80) if card.startswith(b"EXPTIME ") else card
+        for card in cards
     ]
     assert changed != cards
     return b"".join(changed)

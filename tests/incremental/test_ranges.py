@@ -65,7 +65,10 @@ def test_a_changed_range(world: World, statement: str) -> None:
 
 
 def test_a_new_master_in_between_moves_the_boundary(world: World) -> None:
-    become(world, replace(SPEC, bias=("2014-09-30", "2014-10-01", "2014-10-02"), nights=(*SPEC.nights, "2014-10-05")))
+    become(
+        world,
+        replace(SPEC, bias=("2014-09-30", "2014-10-01", "2014-10-02"), nights=(*SPEC.nights, "2014-10-05")),
+    )
     assert world.convert().exit_status == 3
     outcome = good(world.convert(supersede=True))
     assert outcome.plan.written == {"bias": 2, "raw": 2}
@@ -110,7 +113,12 @@ def test_what_vanished_is_told_and_kept(world: World) -> None:
     ]
     assert world.state() == before
     # A part of the source says nothing of what it leaves out, nor does another label.
-    for choice in ({"types": ("bias", "raw")}, {"detectors": (49,)}, {"exclude": ("x",)}, {"visits": (9040,)}):
+    for choice in (
+        {"types": ("bias", "raw")},
+        {"detectors": (49,)},
+        {"exclude": ("x",)},
+        {"visits": (9040,)},
+    ):
         assert vanished(world.convert(**choice)) == []
     assert vanished(world.convert(label="other")) == ["raw HSC/raw/all exposure=9042 (×2)"]
 
@@ -157,4 +165,3 @@ def test_ranges_of_others_are_never_taken_off(world: World, tmp_path: Path) -> N
     (conflict,) = stopped.plan.conflicts
     assert "conflicts in HSC/calib/gen2 with u/somebody/bias" in conflict and "detector=49" in conflict
     assert world.state() == before
-
