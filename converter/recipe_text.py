@@ -43,6 +43,8 @@ COMMENTS = {
     "strict": "Write nothing if there is any reject.",
     "split_masters": "Write masters that are one file for many detectors as one file for each detector.\n"
     "The stack's own formatter for images reads those; those that the target has already stay as they are.",
+    "supersede": "Write files and ranges that changed since they were converted as new versions, and certify them.",
+    "checksum": "Record SHA-256 of all files, and tell by it what changed.",
 }
 
 

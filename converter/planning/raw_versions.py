@@ -103,7 +103,9 @@ def settle_raws(
     return result
 
 
-LINKED = " (the repository has a link to it, so the version there has changed as well)"
+LINKED = (
+    " (the repository links to this very file: what changed in it has changed in the old version as well)"
+)
 
 
 def tell_changed(

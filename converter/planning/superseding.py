@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from adapters.camera import Camera
 
@@ -89,18 +89,16 @@ def settle_versions(
     def exists(key: MasterKey) -> bool:
         return key.data_id in state.datasets.get((key.dataset_type, run(key.stamp)), ())
 
-    def why_changed(master: Master) -> str:
-        return records.why_changed(dataset(master.key), master, master.key.dataset_type in parts)
-
     def dataset(key: MasterKey) -> tuple[str, str, DataId]:
         return key.dataset_type, run(key.stamp), key.data_id
 
     latest = {key: versions.key(key, versions.number(key)) for key in masters}
-    records.look_up(dataset(k) for k in latest.values() if exists(k))
+    there = {key: dataset(k) for key, k in latest.items() if exists(k)}
+    records.look_up(there.values())
     changed = {
         key: why
-        for key, k in latest.items()
-        if exists(k) and (why := why_changed(replace(masters[key], key=k)))
+        for key, known in there.items()
+        if (why := records.why_changed(known, masters[key], key.dataset_type in parts))
     }
     # The others were looked at when they were new.
     bad = check_files((masters[key].path for key in changed), recipe.workers)

@@ -148,7 +148,7 @@ def test_a_file_changed_in_place_is_said_to_have_changed_the_old_version(world: 
     touched(path)
     outcome = good(world.convert(supersede=True))
     (why,) = [d.why for d in outcome.plan.decisions if d.rule == "new-version"]
-    assert "the repository has a link to it, so the version there has changed as well" in why
+    assert "the repository links to this very file: what changed" in why
 
 
 @pytest.mark.parametrize(
