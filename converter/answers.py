@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -36,6 +36,14 @@ class Certified(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.run} {Span(self.begin, self.end).clipped()}"
+
+
+class Stored(NamedTuple):
+    """Where the file of a dataset is, and how many bytes it had when it came into the repository."""
+
+    dataset_id: str
+    path: str
+    size: int | None
 
 
 @dataclass
@@ -155,10 +163,14 @@ def stored_files(butler: Butler, refs: Iterable[DatasetRef]) -> dict[str, str]:
 
     An absolute path for local files, otherwise a URI.
     """
+    return {stored.dataset_id: stored.path for stored in stored_records(butler, refs)}
+
+
+def stored_records(butler: Butler, refs: Iterable[DatasetRef]) -> Iterator[Stored]:
+    """What the datastore says of the files of datasets."""
     # The public Butler.getURI asks for one dataset at a time; this is the
     # Datastore's documented method for many, only the attribute is private.
     roots = butler.get_datastore_roots()
-    found: dict[str, str] = {}
     for store, data in butler._datastore.export_records(refs).items():
         root = roots.get(store)
         for dataset_id, tables in data.records.items():
@@ -166,10 +178,10 @@ def stored_files(butler: Butler, refs: Iterable[DatasetRef]) -> dict[str, str]:
                 path = info.path
                 if path.startswith("file:///") and not any(c in path for c in "?#;"):
                     # What ResourcePath makes of it, for a tenth of the time.
-                    found[str(dataset_id)] = unquote(path.removeprefix("file://"))
+                    where = unquote(path.removeprefix("file://"))
                 elif "://" not in path and root is not None and root.isLocal:
-                    found[str(dataset_id)] = f"{root.ospath.rstrip('/')}/{path}"
+                    where = f"{root.ospath.rstrip('/')}/{path}"
                 else:
                     uri = ResourcePath(path, root=root, forceAbsolute=False, forceDirectory=False)
-                    found[str(dataset_id)] = uri.ospath if uri.isLocal else str(uri)
-    return found
+                    where = uri.ospath if uri.isLocal else str(uri)
+                yield Stored(str(dataset_id), where, info.file_size if info.file_size >= 0 else None)

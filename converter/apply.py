@@ -145,7 +145,11 @@ def _record_serials(plan: Plan, book: Ledger) -> None:
 def _unknown(plan: Plan, book: Ledger) -> list[Item]:
     """Datasets that the target has and the ledger does not know: it was lost, or did not come to write."""
     known = book.datasets()
-    return [replace(plan.items[name], reason=FOUND) for name in plan.present if name not in known]
+    return [
+        replace(plan.items[name], reason=FOUND)
+        for name in plan.present
+        if name not in known or name in plan.renewed
+    ]
 
 
 def versions() -> Mapping[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from adapters.camera import Camera, TimeColumn
 from adapters.gen2.source import Gen2Source
 
-from .nouns import UsageError
+from .nouns import Observation, UsageError
 from .recipe import Recipe
 from .timespans import DAY, parse_time, to_tai
 
@@ -24,6 +24,21 @@ def chosen_rows(source: Gen2Source, recipe: Recipe) -> Iterator[dict[str, Any]]:
         visit, detector = row[raw.exposure], row[raw.detector]
         if (not recipe.visits or visit in recipe.wanted_visits) and recipe.wants_detector(detector):
             yield row
+
+
+def known_observations(source: Gen2Source, exposures: Container[int]) -> Iterator[Observation]:
+    """Rows of the raw table, chosen or not, of the exposures that the target has."""
+    raw = source.camera.raw
+    table = source.raw_tables.get(raw.table)
+    columns = {source.camera.time_column(c).name for c in source.camera.calibrations}
+    for values in table.rows if table is not None else ():
+        assert table is not None
+        row = dict(zip(table.columns, values, strict=True))
+        exposure, detector = row[raw.exposure], row[raw.detector]
+        if exposure in exposures and isinstance(detector, int):
+            times = {name: str(row[name]) for name in columns & row.keys()}
+            physical_filter = source.camera.physical_filter(row[raw.filter])
+            yield Observation(exposure, detector, times, physical_filter, row.get("id") or 0)
 
 
 def registry_span(row: Mapping[str, Any], column: TimeColumn) -> tuple[int, int] | None:

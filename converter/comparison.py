@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from adapters.camera import Calibration
@@ -103,7 +104,9 @@ class Comparison:
                 return self._left_out[name]
         if span is None:
             return ""
-        stamps = {c.stamp for c in gen3} | gen2_stamps(calibration, gen2)
+        # Of a later version, the decisions about the first one count as well.
+        stamps = {part for c in gen3 for part in accumulate(c.stamp.split("."), "{}.{}".format)}
+        stamps |= gen2_stamps(calibration, gen2)
         asked = Span(*span)
         for decision, change in self._changes[calibration.dataset_type]:
             if {change.stamp, named_stamp(calibration, change.stamp)} & stamps and change.explains(

@@ -110,7 +110,7 @@ def convert(
     """
     book = ledger_path(target, ledger)
     if dry_run:
-        plan = make_plan(recipe, target, progress)
+        plan = make_plan(recipe, target, progress, ledger)
         without_moved(plan, book)
         return Outcome(plan, stopped=why_not(plan))
     moves = recipe.transfer == "move"
@@ -120,7 +120,7 @@ def convert(
     # The plan is made of the target, so nobody may change it before it is carried out.
     with exclusive(target, ledger, "convert", wait, insist=False):
         earlier = resume(book) if moves else Moved()
-        plan = make_plan(recipe, target, progress)
+        plan = make_plan(recipe, target, progress, ledger)
         without_moved(plan, book)
         if stopped := why_not(plan):
             return Outcome(plan, stopped=stopped)

@@ -37,6 +37,8 @@ class Gathered:
         What is not converted, and why.
     hand_offs
         Files that only the stack can convert, by rule.
+    missing
+        Masters that a row names and whose file is not there.
     """
 
     source: Gen2Source
@@ -47,6 +49,7 @@ class Gathered:
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     hand_offs: dict[HandOffRule, list[str]] = field(default_factory=dict)
+    missing: set[MasterKey] = field(default_factory=set)
 
 
 def gather(recipe: Recipe) -> Gathered:
@@ -107,6 +110,7 @@ def _merge(result: Gathered, calibrations: Calibrations) -> None:
                 master.path,
             )
         )
+    result.missing |= calibrations.missing
     result.masters |= {k: m for k, m in calibrations.masters.items() if k not in twice}
     result.claims += [c for c in calibrations.claims if c.master not in twice]
     for dataset_type, groups in count_all(calibrations.ranges).items():

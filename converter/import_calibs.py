@@ -88,11 +88,11 @@ def import_calibs(
         The target refused a batch.
     """
     if dry_run:
-        plan = make_import_plan(recipe, target, progress)
+        plan = make_import_plan(recipe, target, progress, ledger)
         return ImportOutcome(plan, stopped=why_not(plan))
     check_places(recipe, target)
     with exclusive(target, ledger, "import-calibs", wait, insist=False):
-        plan = make_import_plan(recipe, target, progress)
+        plan = make_import_plan(recipe, target, progress, ledger)
         if stopped := why_not(plan):
             return ImportOutcome(plan, stopped=stopped)
         conversion = apply(plan, target, ledger, progress)

@@ -31,7 +31,7 @@ class ImportRecipe(Subset):
     label
         Last part of the calibration collection, ``""`` for the historical
         layout in which ``<inst>/calib`` is the CALIBRATION collection.
-    transfer, types, exclude, detectors, overlaps, workers, strict, split_masters, allow_outside
+    transfer, types, exclude, detectors, overlaps, workers, strict, split_masters, allow_outside, supersede, checksum
         As in `converter.recipe.Recipe`.
     """
 
@@ -49,6 +49,8 @@ class ImportRecipe(Subset):
     workers: int = 1
     strict: bool = False
     split_masters: bool = False
+    supersede: bool = False
+    checksum: bool = False
 
     def __post_init__(self) -> None:
         self.check()

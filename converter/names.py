@@ -28,9 +28,9 @@ def version_run(instrument: str, label: str, dataset_type: str, run_stamp: str) 
     return f"{calibration_collection(instrument, label)}/{dataset_type}/{run_stamp}"
 
 
-def raw_run(instrument: str) -> str:
-    """RUN of the raws: ``<inst>/raw/all``."""
-    return f"{instrument}/raw/all"
+def raw_run(instrument: str, version: int = 0) -> str:
+    """RUN of the raws: ``<inst>/raw/all``, and ``<inst>/raw/all.<n>`` for later versions of some."""
+    return f"{instrument}/raw/all.{version}" if version else f"{instrument}/raw/all"
 
 
 def calibration_chain(instrument: str) -> str:

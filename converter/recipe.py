@@ -132,6 +132,11 @@ class Recipe(Subset):
         Write masters of files with many detectors as one file for each.
     max_rows
         Most rows to read of one table of a registry: all are kept in memory.
+    supersede
+        Write what has changed since it was converted as a new version beside
+        the old one, and certify it instead.
+    checksum
+        Record SHA-256 of the files, and tell by it what has changed.
     """
 
     root: str
@@ -156,6 +161,13 @@ class Recipe(Subset):
     strict: bool = False
     split_masters: bool = False
     max_rows: int = MAX_ROWS
+    supersede: bool = False
+    checksum: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a part of the repository is left out."""
+        return bool(self.types or self.visits or self.detectors or self.exclude or self.related_only)
 
     def __post_init__(self) -> None:
         self.check()

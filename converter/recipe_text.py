@@ -44,6 +44,8 @@ COMMENTS = {
     "split_masters": "Write masters that are one file for many detectors as one file for each detector.\n"
     "The stack's own formatter for images reads those; those that the target has already stay as they are.",
     "max_rows": "Most rows of one table of a registry; a table with more is a reject (about 2 kB of memory each).",
+    "supersede": "Write files and ranges that changed since they were converted as new versions, and certify them.",
+    "checksum": "Record SHA-256 of all files, and tell by it what changed.",
 }
 
 

@@ -25,6 +25,9 @@ class Subset:
     detectors: tuple[int, ...]
     overlaps: Mapping[str, Policy]
     workers: int
+    split_masters: bool
+    supersede: bool
+    checksum: bool
 
     def check(self) -> None:
         """Refuse what makes no sense.

@@ -36,6 +36,8 @@ class Calibrations:
         Rows and files that are not converted, and why.
     seen
         Relative paths of all files that a row or a template names.
+    missing
+        Masters that a row names and whose file is not there (a reject each).
     """
 
     masters: dict[MasterKey, Master] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Calibrations:
     rejects: list[Reject] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    missing: set[MasterKey] = field(default_factory=set)
 
 
 def read_calibrations(
@@ -191,6 +194,7 @@ class _TableReader:
                 key = self._key(c, row, None)
                 if key is not None:
                     self._note_range(c, key, row)
+                    self.result.missing.add(key)
             broken = [name for e in expected if (name := self.source.index.dangling(e)) is not None]
             if broken:
                 self.result.seen.update(broken)

@@ -148,6 +148,7 @@ class SerialTableReader:
         for place in wanted:
             self._note_range(place, row)
         if isinstance(found, str):
+            self.result.missing.update(self._key(place, run_stamp, row) for place in wanted)
             self._reject(provenance, self._not_found(found, recorded))
             return
         problem = why_not(found.entry) or self._disagreement(found, row, places)
@@ -219,15 +220,18 @@ class SerialTableReader:
                 )
         return ""
 
+    def _key(self, place: DetectorSerial, run_stamp: str, row: Row) -> MasterKey:
+        number = 0
+        if self.calibration.shares_dates:
+            number = self.together[run_stamp, place.detector].index(self.files.recorded(row))
+        name = f"{run_stamp}.{number}" if number else run_stamp
+        return MasterKey(self.calibration.dataset_type, name, DataId(place.detector))
+
     def _add(
         self, place: DetectorSerial, run_stamp: str, found: SerialFile, row: Row, provenance: Provenance
     ) -> None:
         c = self.calibration
-        number = 0
-        if c.shares_dates:
-            number = self.together[run_stamp, place.detector].index(self.files.recorded(row))
-        name = f"{run_stamp}.{number}" if number else run_stamp
-        key = MasterKey(c.dataset_type, name, DataId(place.detector))
+        key = self._key(place, run_stamp, row)
         path = f"{self.source.root}/{found.relative}"
         known = self.result.masters.get(key)
         if known is not None and known.path != path:

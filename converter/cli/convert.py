@@ -40,7 +40,7 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     """
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
-    outcome = run_conversion(recipe, repo, dry_run=True, progress=progress_for(settings))
+    outcome = run_conversion(recipe, repo, options["ledger"], dry_run=True, progress=progress_for(settings))
     return _show(settings, outcome, verifies=False)
 
 

@@ -107,6 +107,14 @@ master_options = _all(
         default=None,
         help="Write masters that are one file for many detectors as one file for each.",
     ),
+    click.option(
+        "--supersede/--no-supersede",
+        default=None,
+        help="Write what has changed since as a new version, and certify it instead of the old one.",
+    ),
+    click.option(
+        "--checksum/--no-checksum", default=None, help="Tell by contents (SHA-256) what has changed."
+    ),
 )
 """Options of all commands that read masters from somewhere."""
 

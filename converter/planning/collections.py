@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .. import names
 from ..operations import Chain, RegisterCollection
@@ -72,11 +72,15 @@ def plan_collections(
         elif is_chain and (operation := put_first(chain, calibration, target.chains.get(chain))):
             chains.append(operation)
     umbrella = names.umbrella(instrument)
-    children = [names.raw_run(instrument)] if with_raws else []
+    raws = names.raw_run(instrument)
+    children = [raws] if with_raws else []
     if with_calibs:
         children.append(chain)
+    # Later versions of raws are found before the first ones.
+    known = {*runs, *(name for name, kind in target.collections.items() if kind == "RUN")}
+    later = sorted((r for r in known if r.startswith(f"{raws}.")), key=lambda r: (len(r), r), reverse=True)
     if children:
-        _extend(umbrella, children, target, chains, usable(umbrella, "CHAINED"))
+        _extend(umbrella, children, target, chains, usable(umbrella, "CHAINED"), later)
     return collections, chains, conflicts
 
 
@@ -102,10 +106,16 @@ def put_first(name: str, child: str, before: tuple[str, ...] | None) -> Chain | 
 
 
 def _extend(
-    name: str, children: list[str], target: TargetState, chains: list[Chain], is_usable: bool
+    name: str,
+    children: list[str],
+    target: TargetState,
+    chains: list[Chain],
+    is_usable: bool,
+    first: Sequence[str] = (),
 ) -> None:
-    """Add children that a chain lacks behind those it has, which keep their precedence."""
+    """Add children that a chain lacks behind those it has, which keep their precedence, or else ``first``."""
     before = target.chains.get(name)
-    wanted = tuple(dict.fromkeys([*(before or ()), *children]))
+    ahead = [child for child in first if child not in (before or ())]
+    wanted = tuple(dict.fromkeys([*ahead, *(before or ()), *children]))
     if is_usable and wanted != before:
         chains.append(Chain(name, wanted, before))

@@ -12,12 +12,15 @@ from adapters.gen2.overrides import changed_templates
 from adapters.headers import HeaderJob, read_exposures
 
 from .. import names
-from ..chosen import chosen_rows
+from ..apply import ledger_path
+from ..chosen import chosen_rows, known_observations
 from ..contents import match_masters, match_raws
 from ..decisions import Decision
+from ..file_records import Records
 from ..gather import Gathered, check_files, gather
+from ..ledger import Ledger
 from ..movable import why_not_movable
-from ..nouns import ExposureRecord, Master, MasterKey, Reject, UsageError
+from ..nouns import DataId, ExposureRecord, MasterKey, RawFile, Reject, UsageError
 from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
@@ -28,12 +31,16 @@ from .hand_offs import plan_hand_offs
 from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
+from .raw_versions import RawVersions, compare_headers, settle_raws, tell_changed
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .settling import Validity
+from .superseding import Settled, settle_versions
 from .validity import exposure_times, plan_validity
+from .vanished import report_vanished
 
 
-def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
+def make_plan(
+    recipe: Recipe, target: str, progress: Progress = no_progress, ledger: str | None = None
+) -> Plan:
     """Do everything but write.
 
     Parameters
@@ -44,6 +51,8 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         Butler repository, which need not exist yet.
     progress
         Shows what takes long.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
 
     Returns
     -------
@@ -79,8 +88,11 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     plan.decisions += decisions
     plan.serials = serial_periods(camera.instrument)
 
-    raws, records = _plan_raws(gathered, recipe, state, plan, progress)
-    masters, validity, found = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records))
+    book = ledger_path(target, ledger)
+    known = Records(book, butler, instrument, recipe.checksum)
+    versions = settle_raws(camera, recipe, state, gathered.raws.files, known)
+    raws, records = _plan_raws(gathered, recipe, state, plan, versions, progress)
+    masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
         plan.types += part.types
         plan.conflicts += part.conflicts
@@ -91,9 +103,11 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         plan.existing += part.existing
         plan.certified += part.certified
         plan.present += [dataset_name(*what) for what in part.present]
+    # Of a file that has become bad, the ledger keeps what it says.
+    bad = {master.path for key, master in settled.masters.items() if key in settled.bad} | versions.bad.keys()
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
-    plan.certifies = masters.certifies
+    plan.certifies, plan.decertifies = masters.certifies, masters.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,
         recipe.label,
@@ -108,11 +122,26 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
     with_calibs = bool(masters.written or masters.existing)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, with_calibs, wanted, calib)
     plan.fingerprint = _fingerprint(gathered, state, plan)
+    digest = known.digest if recipe.checksum else None
     items = chain(
-        master_items(instrument, recipe.label, found, validity),
-        raw_items(instrument, gathered.raws.files),
+        master_items(instrument, recipe.label, settled.masters, settled.spans, digest),
+        raw_items(instrument, gathered.raws.files, versions.numbers, digest),
     )
     plan.items = {item.dataset: item for item in items}
+    plan.present = [name for name in plan.present if plan.items[name].file not in bad]
+    plan.renewed = known.renewed
+    if book is not None and butler is not None and not recipe.is_part:
+        plan.skips += report_vanished(
+            camera,
+            recipe.label,
+            Ledger(book).files_of(plan.command),
+            [str(gathered.source.raw_root), *(str(c.root) for c in gathered.source.calibs)],
+            plan.items,
+            lambda: chain(gathered.masters, gathered.missing, settled.keys),
+            gathered.raws.observations,
+            plan.rejects,
+            settled.versions,
+        )
     return plan
 
 
@@ -153,14 +182,24 @@ def _not_movable(paths: Iterable[str], recipe: Recipe) -> dict[str, str]:
 
 
 def _plan_raws(
-    gathered: Gathered, recipe: Recipe, state: TargetState, plan: Plan, progress: Progress
+    gathered: Gathered,
+    recipe: Recipe,
+    state: TargetState,
+    plan: Plan,
+    versions: RawVersions,
+    progress: Progress,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Check new raw files, read one header per new exposure, plan the rest."""
     camera = gathered.source.camera
-    there = state.datasets.get((camera.raw.dataset_type, names.raw_run(camera.instrument.name)), set())
-    known = {(d.exposure, d.detector) for d in there}
+    raw_type = camera.raw.dataset_type
+
+    def is_new(file: RawFile) -> bool:
+        run = names.raw_run(camera.instrument.name, versions.numbers.get(file.path, 0))
+        there = state.datasets.get((raw_type, run), ())
+        return any(DataId(detector=d, exposure=file.exposure) not in there for d in file.detectors)
+
     files = gathered.raws.files
-    new = [f for f in files if any((f.exposure, d) not in known for d in f.detectors)]
+    new = [f for f in files if is_new(f)]
     bad = check_files((f.path for f in new), recipe.workers)
     bad |= _not_movable((f.path for f in new), recipe)
     matched = match_raws(camera, [f for f in new if f.path not in bad], recipe.detectors)
@@ -171,7 +210,7 @@ def _plan_raws(
     new = matched.files
     by_exposure: dict[int, list[str]] = {}
     for file in new:
-        if file.exposure not in state.exposures:
+        if file.exposure not in state.exposures or file.path in versions.changed:
             by_exposure.setdefault(file.exposure, []).append(file.path)
     jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
     records: dict[int, ExposureRecord] = {}
@@ -198,9 +237,14 @@ def _plan_raws(
             if paths:
                 foreign.append(HeaderJob(result.exposure, paths))
         jobs = foreign
-    plan.rejects += [Reject(path, reason, path) for path, reason in sorted(bad.items())]
+    plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
-    return plan_raws(camera, good, gathered.raws.observations, records, state)
+    plan.decisions += compare_headers(records, state, by_exposure, raw_type)
+    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe.supersede)
+    plan.conflicts += conflicts
+    plan.folded |= folded
+    plan.decisions += decisions
+    return plan_raws(camera, good, gathered.raws.observations, records, state, versions.numbers)
 
 
 def _plan_masters(
@@ -209,11 +253,14 @@ def _plan_masters(
     state: TargetState,
     plan: Plan,
     known: Mapping[int, KnownExposure],
-) -> tuple[DatasetPlan, Validity, Mapping[MasterKey, Master]]:
+    records: Records,
+) -> tuple[DatasetPlan, Settled]:
     """Decide validity, check new master files, plan the rest."""
     camera = gathered.source.camera
     timespans = {number: (exposure.begin_ns, exposure.end_ns) for number, exposure in known.items()}
-    times = exposure_times(camera, gathered.raws.observations, timespans)
+    # Also those that a subset leaves out: a boundary that was moved for them stays moved.
+    others = known_observations(gathered.source, known) if recipe.is_part else ()
+    times = exposure_times(camera, chain(gathered.raws.observations, others), timespans)
 
     def exists(key: MasterKey) -> bool:
         run = names.calibration_run(camera.instrument.name, recipe.label, key.stamp)
@@ -247,8 +294,22 @@ def _plan_masters(
         unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
         plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
         plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
-    part = plan_masters(camera, recipe.label, kept.values(), validity.spans, state, recipe.split_masters)
-    return part, validity, masters
+    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
+    plan.conflicts += settled.conflicts
+    plan.folded |= settled.folded
+    plan.decisions += settled.decisions
+    plan.rejects += settled.rejects
+    part = plan_masters(
+        camera,
+        recipe.label,
+        settled.masters.values(),
+        settled.spans,
+        state,
+        recipe.split_masters,
+        settled.ours,
+        recipe.supersede,
+    )
+    return part, settled
 
 
 def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:
@@ -271,6 +332,8 @@ def _fingerprint(gathered: Gathered, state: TargetState, plan: Plan) -> str:
     ranges = Counter({key: len(rows) for key, rows in state.associations.items()})
     for certify in plan.certifies:
         ranges[certify.collection, certify.dataset_type] += len(certify.datasets)
+    for decertify in plan.decertifies:
+        ranges[decertify.collection, decertify.dataset_type] -= len(decertify.data_ids)
     source = gathered.source.fingerprint()
     if not source:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,10 +12,10 @@ from adapters.camera import EXPOSURE, Calibration, Camera
 from .. import names
 from ..decisions import Decision
 from ..nouns import DataId, ExposureRecord, Master, MasterKey, Observation, RawFile, Reject
-from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType
+from ..operations import Certify, Decertify, Ingest, IngestFile, RegisterDatasetType
 from ..target import TargetState
 from ..timespans import Span, day_timespan
-from .wording import describe
+from .ranges import Certified, ChangeBook, by_span, compare_ranges
 
 T = TypeVar("T")
 Dataset = tuple[str, DataId]
@@ -34,8 +34,8 @@ class DatasetPlan:
         Dataset types that are needed.
     runs
         RUN collections that are needed.
-    ingests, certifies
-        What is to be written.
+    ingests, certifies, decertifies
+        What is to be written, and taken off.
     written, existing, certified
         Numbers of datasets per type.
     present
@@ -52,6 +52,7 @@ class DatasetPlan:
     runs: list[str] = field(default_factory=list)
     ingests: list[Ingest] = field(default_factory=list)
     certifies: list[Certify] = field(default_factory=list)
+    decertifies: list[Decertify] = field(default_factory=list)
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
@@ -93,6 +94,8 @@ def plan_masters(
     spans: Mapping[MasterKey, Sequence[Span]],
     target: TargetState,
     split: bool = False,
+    ours: Mapping[tuple[str, DataId], Collection[str]] | None = None,
+    supersede: bool = False,
 ) -> DatasetPlan:
     """Plan the ingest and certification of masters.
 
@@ -110,6 +113,11 @@ def plan_masters(
         What the repository has.
     split
         Whether masters of files with many detectors get files of their own.
+    ours
+        By dataset type and data ID: RUNs of all versions of the masters of
+        which a validity is stated.
+    supersede
+        Whether ranges of these that the source no longer states are taken off.
     """
     plan = DatasetPlan()
     instrument = camera.instrument.name
@@ -117,11 +125,9 @@ def plan_masters(
     files: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str, bool], list[tuple[Dataset, int]]]] = (
         defaultdict(lambda: defaultdict(list))
     )
-    ranges: dict[tuple[str, Span], list[tuple[str, DataId]]] = defaultdict(list)
-    clashes: dict[tuple[str, str | None, str], list[DataId]] = defaultdict(list)
+    wanted: dict[tuple[str, DataId], list[Certified]] = defaultdict(list)
     declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
     used: set[str] = set()
-    certified = {c.dataset_type: _by_data_id(target, collection, c.dataset_type) for c in camera.calibrations}
     for master in masters:
         dataset_type, stamp, data_id = master.key
         calibration = declared[dataset_type]
@@ -137,25 +143,10 @@ def plan_masters(
             formatter = EXPOSURE if is_split else calibration.formatter
             group[master.path, formatter, is_split].append(((dataset_type, data_id), master.hdu or 0))
             plan.written[dataset_type] += 1
-        there = certified[dataset_type].get(data_id, {})
-        for span in spans.get(master.key, ()):
-            if (run, span) in there:
-                continue
-            clash = _clash(span, there)
-            if not clash:
-                ranges[dataset_type, span].append((run, data_id))
-            else:
-                why = (
-                    f"{run} for {span} conflicts in {collection} with {clash}; "
-                    "give another --label, or take the existing range off with `gen2to3 bless --decertify`"
-                )
-                clashes[dataset_type, data_id.physical_filter, why].append(data_id)
-    for (dataset_type, physical_filter, why), data_ids in clashes.items():
-        lines = [f"{dataset_type} {data_id}: {why}" for data_id in data_ids]
-        plan.conflicts += lines
-        if len(lines) > 1:
-            together = f"{dataset_type}{describe(physical_filter, data_ids)}: {why}"
-            plan.folded |= dict.fromkeys(lines, together)
+        # Of a master without a statement nothing is known, so nothing of it is taken off.
+        if (stated := spans.get(master.key)) is not None:
+            wanted[dataset_type, data_id] += [(run, span) for span in stated]
+    _plan_ranges(plan, instrument, collection, wanted, target, ours, supersede)
     for dataset_type in (c.dataset_type for c in camera.calibrations if c.dataset_type in used):
         _add_type(plan, target, declared[dataset_type])
     for (run, _), by_file in sorted(files.items()):
@@ -165,10 +156,40 @@ def plan_masters(
         ]
         plan.ingests.append(Ingest(instrument, run, tuple(entries)))
     plan.runs = sorted({i.run for i in plan.ingests})
-    for (dataset_type, span), datasets in ranges.items():
+    return plan
+
+
+def _plan_ranges(
+    plan: DatasetPlan,
+    instrument: str,
+    collection: str,
+    wanted: Mapping[tuple[str, DataId], Sequence[Certified]],
+    target: TargetState,
+    ours: Mapping[tuple[str, DataId], Collection[str]] | None,
+    supersede: bool,
+) -> None:
+    """Plan what is certified, and what is taken off."""
+    there = {t: _by_data_id(target, collection, t) for t in {dataset_type for dataset_type, _ in wanted}}
+    on: list[tuple[str, DataId, Certified]] = []
+    off: list[tuple[str, DataId, Certified]] = []
+    book = ChangeBook(collection)
+    for (dataset_type, data_id), rows in wanted.items():
+        certified = there[dataset_type].get(data_id, {})
+        own = {run for run, _ in rows} if ours is None else ours.get((dataset_type, data_id), ())
+        changes = compare_ranges(rows, certified, own)
+        on += [(dataset_type, data_id, row) for row in changes.on]
+        off += [(dataset_type, data_id, row) for row in changes.off]
+        book.add(dataset_type, data_id, rows, certified, changes)
+    plan.conflicts += book.conflicts(supersede)
+    plan.folded |= book.folded
+    if supersede:
+        plan.decisions += book.decisions()
+        for (dataset_type, span), datasets in by_span(off).items():
+            data_ids = tuple(data_id for _, data_id in datasets)
+            plan.decertifies.append(Decertify(instrument, collection, dataset_type, span, data_ids))
+    for (dataset_type, span), datasets in by_span(on).items():
         plan.certifies.append(Certify(instrument, collection, dataset_type, span, tuple(datasets)))
         plan.certified[dataset_type] += len(datasets)
-    return plan
 
 
 def _add_type(plan: DatasetPlan, target: TargetState, calibration: Calibration) -> None:
@@ -195,17 +216,13 @@ def _by_data_id(
     return table
 
 
-def _clash(span: Span, there: Iterable[tuple[str, Span]]) -> str:
-    """The certified range that is in the way of another one, ``""`` if there is none."""
-    return next((f"{run} for {other}" for run, other in there if other.overlaps(span)), "")
-
-
 def plan_raws(
     camera: Camera,
     files: Iterable[RawFile],
     observations: Iterable[Observation],
     records: Mapping[int, ExposureRecord],
     target: TargetState,
+    versions: Mapping[str, int] | None = None,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
     """Plan exposure records and the ingest of raws.
 
@@ -222,6 +239,8 @@ def plan_raws(
         the target has need none.
     target
         What the repository has.
+    versions
+        Number of the version of each path, if it is not the first.
 
     Returns
     -------
@@ -232,13 +251,13 @@ def plan_raws(
     """
     plan = DatasetPlan()
     raw, instrument = camera.raw, camera.instrument.name
-    run = names.raw_run(instrument)
-    there = target.datasets.get((raw.dataset_type, run), ())
     good, problems = _check_exposures(camera, records, observations, target, plan)
-    entries: list[IngestFile] = []
+    entries: dict[str, list[IngestFile]] = defaultdict(list)
     needed: dict[int, ExposureRecord] = {}
     owner: dict[DataId, str] = {}
     for file in sorted(files, key=lambda f: (f.exposure, f.path)):
+        run = names.raw_run(instrument, (versions or {}).get(file.path, 0))
+        there = target.datasets.get((raw.dataset_type, run), ())
         wanted = []
         for data_id in (DataId(detector=d, exposure=file.exposure) for d in file.detectors):
             other = owner.setdefault(data_id, file.path)
@@ -263,13 +282,13 @@ def plan_raws(
             assert data_id.detector is not None
             by_formatter[camera.raw_formatter(data_id.detector)].append((raw.dataset_type, data_id))
         for formatter, datasets in by_formatter.items():
-            entries.append(IngestFile(file.path, formatter, tuple(datasets)))
+            entries[run].append(IngestFile(file.path, formatter, tuple(datasets)))
         plan.written[raw.dataset_type] += len(missing)
     plan.existing = +plan.existing
-    for batch in chunks(entries):
-        plan.ingests.append(Ingest(instrument, run, tuple(batch)))
+    for run, files_in_run in sorted(entries.items()):
+        plan.ingests += [Ingest(instrument, run, tuple(batch)) for batch in chunks(files_in_run)]
     if entries:
-        plan.runs = [run]
+        plan.runs = sorted(entries)
         wanted_type = RegisterDatasetType(
             raw.dataset_type, ("instrument", "detector", "exposure"), raw.storage_class, is_calibration=False
         )

@@ -13,6 +13,8 @@ from adapters.sources.declaration import Declaration
 from adapters.sources.delivery import Delivery, read_delivery
 from adapters.sources.loading import load_declaration
 
+from ..apply import ledger_path
+from ..file_records import Records
 from ..import_recipe import ImportRecipe
 from ..nouns import Gen2to3Error, Skip, UsageError
 from ..progress import Progress, no_progress
@@ -26,12 +28,15 @@ from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
+from .superseding import settle_versions
 from .which_camera import camera_of
 
 NO_VALIDITY = "ingested without a validity range: none was asked for with --validity"
 
 
-def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_progress) -> Plan:
+def make_import_plan(
+    recipe: ImportRecipe, target: str, progress: Progress = no_progress, ledger: str | None = None
+) -> Plan:
     """Do everything but write.
 
     Parameters
@@ -42,6 +47,8 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
         Butler repository, which need not exist yet.
     progress
         Shows what takes long.
+    ledger
+        Ledger file, `None` for the one in the repository's root.
 
     Returns
     -------
@@ -84,8 +91,9 @@ def make_import_plan(recipe: ImportRecipe, target: str, progress: Progress = no_
     plan.instrument, conflicts, decisions = plan_instrument(camera.instrument, state, update=False)
     plan.conflicts += conflicts
     plan.decisions += decisions
+    records = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
     plan.serials = serial_periods(camera.instrument)
-    _plan_masters(camera, recipe, delivery, source, state, plan)
+    _plan_masters(camera, recipe, delivery, source, state, records, plan)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan
 
@@ -172,6 +180,7 @@ def _plan_masters(
     delivery: Delivery,
     source: Source | None,
     state: TargetState,
+    records: Records,
     plan: Plan,
 ) -> None:
     """Decide validity, and plan what the target lacks."""
@@ -192,19 +201,41 @@ def _plan_masters(
     plan.skips += validity.skips
     plan.conflicts += validity.conflicts
     plan.folded |= validity.folded
-    kept = [m for key, m in masters.items() if key not in validity.refused]
-    part = plan_masters(camera, recipe.label, kept, validity.spans, state, recipe.split_masters)
+    kept = {key: m for key, m in masters.items() if key not in validity.refused}
+    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
+    plan.conflicts += settled.conflicts
+    plan.folded |= settled.folded
+    plan.decisions += settled.decisions
+    plan.rejects += settled.rejects
+    part = plan_masters(
+        camera,
+        recipe.label,
+        settled.masters.values(),
+        settled.spans,
+        state,
+        recipe.split_masters,
+        settled.ours,
+        recipe.supersede,
+    )
     plan.types = part.types
     plan.conflicts += part.conflicts
     plan.folded |= part.folded
     plan.decisions += part.decisions
     plan.rejects += part.rejects
     plan.written, plan.existing, plan.certified = part.written, part.existing, part.certified
-    plan.ingests, plan.certifies = part.ingests, part.certifies
+    plan.ingests, plan.certifies, plan.decertifies = part.ingests, part.certifies, part.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument, recipe.label, part.runs, bool(part.written or part.existing), False, state
     )
     plan.conflicts += conflicts
-    items = {item.dataset: item for item in master_items(instrument, recipe.label, masters, validity)}
+    digest = records.digest if recipe.checksum else None
+    items = {
+        item.dataset: item
+        for item in master_items(instrument, recipe.label, settled.masters, settled.spans, digest)
+    }
     plan.items = items
-    plan.present = [dataset_name(*what) for what in part.present]
+    # Of a file that has become bad, the ledger keeps what it says.
+    bad = {master.path for key, master in settled.masters.items() if key in settled.bad}
+    present = (dataset_name(*what) for what in part.present)
+    plan.present = [name for name in present if items[name].file not in bad]
+    plan.renewed = records.renewed

@@ -3,43 +3,73 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .. import names
 from ..ledger import Item
 from ..nouns import DataId, Master, MasterKey, RawFile
-from .settling import Validity
+from ..timespans import Span
 
 
 def master_items(
-    instrument: str, label: str, masters: Mapping[MasterKey, Master], validity: Validity
+    instrument: str,
+    label: str,
+    masters: Mapping[MasterKey, Master],
+    spans: Mapping[MasterKey, Sequence[Span]],
+    digest: Callable[[str], str] | None = None,
 ) -> Iterable[Item]:
-    """One line for every master that is not refused, as if it was written."""
+    """One line for every master, as if it was written.
+
+    Parameters
+    ----------
+    instrument, label
+        Say what its RUN is called.
+    masters, spans
+        The masters, and their validity.
+    digest
+        Gives the SHA-256 of a file, if it is to be recorded.
+    """
     for key, master in masters.items():
-        if key not in validity.refused:
-            text = dict(master.provenance.text)
-            yield Item(
-                source=master.provenance.source,
-                key=f"{master.provenance.table} {master.provenance.row}" if master.provenance.table else "",
-                file=master.path,
-                size=master.size,
-                mtime_ns=master.mtime_ns,
-                sha256=None,
-                dataset_id=None,
-                dataset=dataset_name(
-                    key.dataset_type, names.calibration_run(instrument, label, key.stamp), key.data_id
-                ),
-                validity=f"{text.get('validStart', '')} .. {text.get('validEnd', '')}"
-                f" -> {', '.join(map(str, validity.spans.get(key, ()))) or 'none'}",
-                state="done",
-                reason="",
-            )
+        text = dict(master.provenance.text)
+        yield Item(
+            source=master.provenance.source,
+            key=f"{master.provenance.table} {master.provenance.row}" if master.provenance.table else "",
+            file=master.path,
+            size=master.size,
+            mtime_ns=master.mtime_ns,
+            sha256=digest(master.path) if digest is not None else None,
+            dataset_id=None,
+            dataset=dataset_name(
+                key.dataset_type, names.calibration_run(instrument, label, key.stamp), key.data_id
+            ),
+            validity=f"{text.get('validStart', '')} .. {text.get('validEnd', '')}"
+            f" -> {', '.join(map(str, spans.get(key, ()))) or 'none'}",
+            state="done",
+            reason="",
+        )
 
 
-def raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
-    """One line for every raw, as if it was written."""
-    run = names.raw_run(instrument)
+def raw_items(
+    instrument: str,
+    files: Iterable[RawFile],
+    versions: Mapping[str, int],
+    digest: Callable[[str], str] | None = None,
+) -> Iterable[Item]:
+    """One line for every raw, as if it was written.
+
+    Parameters
+    ----------
+    instrument
+        Gen3 instrument name.
+    files
+        The raw files.
+    versions
+        Number of the version of each path, if it is not the first.
+    digest
+        Gives the SHA-256 of a file, if it is to be recorded.
+    """
     for file in files:
+        run = names.raw_run(instrument, versions.get(file.path, 0))
         for detector in file.detectors:
             yield Item(
                 source=file.provenance.source,
@@ -47,7 +77,7 @@ def raw_items(instrument: str, files: Iterable[RawFile]) -> Iterable[Item]:
                 file=file.path,
                 size=file.size,
                 mtime_ns=file.mtime_ns,
-                sha256=None,
+                sha256=digest(file.path) if digest is not None else None,
                 dataset_id=None,
                 dataset=dataset_name("raw", run, DataId(detector=detector, exposure=file.exposure)),
                 validity="",

@@ -78,6 +78,9 @@ class Plan:
         Whether files and ranges of each dataset type are one transaction.
     present
         Names (keys of ``items``) of the datasets that the target has already.
+    renewed
+        Those among them of whose files the ledger gets a new line, because
+        times or checksums are not what it says.
     header_reads
         Raw files opened to read a header.
     fingerprint
@@ -112,6 +115,7 @@ class Plan:
     is_one_batch: bool = False
     is_by_type: bool = False
     present: list[str] = field(default_factory=list)
+    renewed: set[str] = field(default_factory=set)
     header_reads: int = 0
     fingerprint: str = ""
 

@@ -96,3 +96,11 @@ def describe(physical_filter: str | None, data_ids: Sequence[DataId]) -> str:
 def spans_text(spans: Sequence[Span]) -> str:
     """Ranges in a row, or that there are none."""
     return ", ".join(map(str, spans)) or "no range"
+
+
+def advise(what: str, why: str) -> str:
+    """What can be done about a file that has changed."""
+    return (
+        f"{what} changed since it was converted: {why}; "
+        "write a new version with --supersede, or compare contents with --checksum"
+    )

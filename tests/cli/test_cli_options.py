@@ -238,6 +238,8 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "strict": True,
         "split_masters": False,
         "max_rows": 5_000_000,
+        "supersede": False,
+        "checksum": False,
     }
 
 

@@ -42,6 +42,17 @@ def ids(target: Path | str, types: Iterable[str] = TYPES) -> Known:
     return found
 
 
+def ranges(target: Path | str, types: Iterable[str] = TYPES) -> set[tuple[str, str, int, Any]]:
+    """Type, RUN, detector and timespan of all that is certified."""
+    butler = Butler.from_config(str(target))
+    return {
+        (name, a.ref.run, int(a.ref.dataId["detector"]), a.timespan)
+        for name in types
+        if butler.registry.queryDatasetTypes([name], missing=[])
+        for a in butler.registry.queryDatasetAssociations(name, collections=["HSC/calib/gen2"])
+    }
+
+
 def raws(target: Path | str) -> set[tuple[int, int]]:
     butler = Butler.from_config(str(target))
     refs = butler.query_datasets("raw", collections="HSC/raw/all", limit=None, explain=False)

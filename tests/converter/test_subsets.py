@@ -25,7 +25,7 @@ from fixtures.hsc_files import CALIB_TEMPLATES
 from fixtures.hsc_oddities import HscOddities
 from fixtures.lsst import LsstSpec, make_lsst
 
-from .subsets import SPEC, TYPES, gen2_needs, good_end, ids, raws, reasons
+from .subsets import SPEC, TYPES, gen2_needs, good_end, ids, ranges, raws, reasons
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_running_again_writes_nothing_and_without_the_subset_adds_the_rest(
     assert small.plan.is_empty and ids(target) == ids(whole)
 
 
-def test_a_boundary_that_a_later_exposure_moves_stops_the_rest(tmp_path: Path) -> None:
+def test_a_boundary_that_a_later_exposure_moves(tmp_path: Path) -> None:
     spec = HscSpec(straddling=True, bias=("2014-10-01", "2014-10-03"), dark=(), flat=(), defects=())
     made = make_hsc(tmp_path / "gen2", spec)
     target = str(tmp_path / "r")
@@ -91,8 +91,22 @@ def test_a_boundary_that_a_later_exposure_moves_stops_the_rest(tmp_path: Path) -
     assert rest.exit_status == 3
     assert any("whole-exposure" in d.rule for d in rest.plan.decisions)
     assert rest.plan.conflicts
-    assert all("conflicts in HSC/calib/gen2" in c for c in rest.plan.conflicts)
+    assert all("is certified in HSC/calib/gen2 for" in c for c in rest.plan.conflicts)
     assert ids(target) == before
+    moved = convert(Recipe(str(made.root), supersede=True), target)
+    good_end(moved)
+    assert {d.rule for d in moved.plan.decisions} >= {"whole-exposure", "superseded"}
+    whole = str(tmp_path / "whole")
+    good_end(convert(Recipe(str(made.root)), whole))
+    assert ranges(target) == ranges(whole)
+    # A part of the repository does not move the boundary back, whether it may or not.
+    for supersede in (False, True):
+        part = convert(Recipe(str(made.root), visits=(first, last), supersede=supersede), target)
+        good_end(part)
+        assert part.plan.is_empty and part.conversion is None
+    part = convert(Recipe(str(made.root), types=("bias",), supersede=True), target)
+    assert part.exit_status == 0 and part.plan.is_empty
+    assert ranges(target) == ranges(whole)
 
 
 def test_related_only_asks_exposures_without_a_record_by_the_registry(

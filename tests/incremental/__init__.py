@@ -1,0 +1,1 @@
+"""A source that goes on changing, converted again and again."""
