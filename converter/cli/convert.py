@@ -12,6 +12,7 @@ from ..convert import convert as run_conversion
 from ..movable import CONSENT
 from .options import (
     Settings,
+    again_options,
     given_recipe,
     ledger_option,
     recipe_option,
@@ -28,6 +29,7 @@ from .progress import progress_for
 @click.argument("root")
 @click.argument("repo")
 @source_options
+@again_options
 @recipe_option
 @ledger_option
 @speaking
@@ -48,6 +50,7 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
 @click.argument("root")
 @click.argument("repo")
 @source_options
+@again_options
 @recipe_option
 @ledger_option
 @wait_option

@@ -9,7 +9,16 @@ import click
 from ..import_calibs import ImportOutcome
 from ..import_calibs import import_calibs as run_import
 from ..import_recipe import ImportRecipe
-from .options import Settings, absolute, given_choices, ledger_option, master_options, speaking, wait_option
+from .options import (
+    Settings,
+    absolute,
+    again_options,
+    given_choices,
+    ledger_option,
+    master_options,
+    speaking,
+    wait_option,
+)
 from .printing import error, print_json, print_outcome
 from .progress import progress_for
 
@@ -33,6 +42,7 @@ from .progress import progress_for
     help="YAML file that says what the files of an archive are; may be repeated (default: the camera's).",
 )
 @master_options
+@again_options
 @ledger_option
 @wait_option
 @click.option("--dry-run", is_flag=True, help="Plan only; nothing is written.")

@@ -107,6 +107,10 @@ master_options = _all(
         default=None,
         help="Write masters that are one file for many detectors as one file for each.",
     ),
+)
+"""Options of all commands that read masters from somewhere."""
+
+again_options = _all(
     click.option(
         "--supersede/--no-supersede",
         default=None,
@@ -116,7 +120,7 @@ master_options = _all(
         "--checksum/--no-checksum", default=None, help="Tell by contents (SHA-256) what has changed."
     ),
 )
-"""Options of all commands that read masters from somewhere."""
+"""Options of the commands that write the same source again."""
 
 source_options = _all(
     click.option("--camera", help="Camera: short name, instrument or Gen2 mapper (default: by the mapper)."),
