@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -357,18 +356,3 @@ def test_a_ledger_from_before_is_completed(repo: Path, gen2: HscRepository) -> N
     run("convert", gen2.root, repo)
     assert book.conversion(1)["undone_by"] is None
     run("undo", repo)
-
-
-def test_split_masters(tmp_path: Path) -> None:
-    """Pieces have no source; they go."""
-    from fixtures.megaprime import make_megaprime
-
-    source = make_megaprime(tmp_path / "gen2")
-    content = tree(source.root)
-    args = ("--calib", source.root / "CALIB", "--split-masters", "--no-verify", "--transfer", "direct")
-    run("convert", source.root, tmp_path / "repo", *args, "--types", "raw,dark", status=1)
-    assert any("/calib/" in name and name.endswith(".fits") for name in dump(tmp_path / "repo")["files"])
-    run("undo", tmp_path / "repo")
-    assert dump(tmp_path / "repo") == NOTHING
-    assert tree(source.root) == content
-    shutil.rmtree(source.root)

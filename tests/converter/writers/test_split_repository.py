@@ -21,6 +21,7 @@ from converter.planning.conversion import make_plan
 from converter.planning.plan import Plan
 from converter.recipe import Recipe
 from converter.same_file import FileIdentity
+from converter.undoing.undo import undo
 from converter.verify import verify
 from converter.writers import execute
 from fixtures import fits as tiny
@@ -109,6 +110,17 @@ def mosaic(tmp_path, monkeypatch):
             row = {"filter": "NONE", "ccd": ccd, "calibDate": date, "validStart": date, "validEnd": end}
             builder.calib_rows["bias"].append(row)
     return builder.finish(HSC_RAW, HSC_CALIB)
+
+
+def test_pieces_go_when_the_conversion_is_undone(mosaic, tmp_path):
+    target = tmp_path / "repo"
+    before = {p: sha(p) for p in mosaic.root.rglob("*") if p.is_file()}
+    recipe = Recipe(str(mosaic.root), transfer="direct", split_masters=True)
+    apply(make_plan(recipe, str(target)), str(target))
+    assert len(list(target.rglob("*.fits"))) == 8
+    assert undo(str(target)).plan.datasets["bias"] == 8
+    assert not list(target.rglob("*.fits"))
+    assert {p: sha(p) for p in mosaic.root.rglob("*") if p.is_file()} == before
 
 
 def test_conversion(mosaic, tmp_path):
