@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from converter import recorded
+from converter import file_records
 from converter.ledger import Ledger
 
 from .world import SPEC, World, become, good, longer, make_world, nothing, same_size, touched
@@ -187,13 +187,13 @@ def test_a_file_that_has_become_bad_is_a_reject(
 
 def test_each_file_is_read_once_for_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    original = recorded._sha256
+    original = file_records._sha256
 
     def counting(path: str) -> str:
         read.append(path)
         return original(path)
 
-    monkeypatch.setattr(recorded, "_sha256", counting)
+    monkeypatch.setattr(file_records, "_sha256", counting)
     world = make_world(tmp_path)
     good(world.convert(checksum=True))
     assert len(read) == len(set(read)) > 0
