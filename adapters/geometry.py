@@ -316,7 +316,9 @@ def _field_angle(data: Mapping[str, Any], plate_scale: float) -> FieldAngle:
         x, y = (tuple(map(float, data[key])) for key in ("x_coeffs", "y_coeffs"))
         number = (order + 1) * (order + 2) // 2
         if (len(x), len(y)) != (number, number):
-            raise ValueError(f"polynomial of order {order}: {number} coefficients expected, not {len(x)} and {len(y)}")
+            raise ValueError(
+                f"polynomial of order {order}: {number} coefficients expected, not {len(x)} and {len(y)}"
+            )
         return Polynomial(order, float(data["unit_mm"]), float(data["unit_arcsec"]), x, y)
     raise ValueError(f"field_angle_transform: type {kind!r} is none of radial, inverted radial, polynomial")
 

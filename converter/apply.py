@@ -131,7 +131,7 @@ def versions() -> Mapping[str, str]:
 
 
 def batches(plan: Plan) -> Iterator[list[Operation]]:
-    """Operations in transactions: registrations, exposures, files, then ranges and chains."""
+    """Operations in transactions: registrations, exposures, files, visits, then ranges and chains."""
     if plan.is_one_batch:
         yield list(plan.operations())
         return
@@ -141,6 +141,8 @@ def batches(plan: Plan) -> Iterator[list[Operation]]:
     for exposures in plan.exposures:
         yield [exposures]
     yield from _by_size(plan.ingests)
+    for visits in plan.visits:
+        yield [visits]
     last: list[Operation] = [*plan.decertifies, *plan.certifies, *plan.chains]
     if last:
         yield last

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from adapters.geometry import GROUPINGS
+
 from .nouns import DataId, UsageError
 from .overlaps import Policy, RangeRule
 from .readings import Reading
@@ -128,6 +130,11 @@ class Recipe(Subset):
         Write nothing if there is any reject.
     split_masters
         Write masters of files with many detectors as one file for each.
+    define_visits
+        Define visits of the exposures that are converted.
+    visit_grouping
+        How exposures become visits (the stack's name of it), ``""`` for what
+        the stack does by default.
     """
 
     root: str
@@ -151,9 +158,13 @@ class Recipe(Subset):
     update_instrument: bool = False
     strict: bool = False
     split_masters: bool = False
+    define_visits: bool = True
+    visit_grouping: str = ""
 
     def __post_init__(self) -> None:
         self.check()
+        if self.visit_grouping not in ("", *GROUPINGS):
+            raise UsageError(f"visit grouping {self.visit_grouping!r} is none of {', '.join(GROUPINGS)}")
 
     @cached_property
     def wanted_visits(self) -> frozenset[int]:

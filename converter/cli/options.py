@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from adapters.geometry import GROUPINGS
+
 from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
@@ -162,6 +164,13 @@ source_options = _all(
         "--update-instrument/--no-update-instrument",
         default=None,
         help="Change instrument, detector and filter records that differ.",
+    ),
+    click.option("--visit-grouping", type=click.Choice(GROUPINGS), help="How exposures become visits."),
+    click.option(
+        "--define-visits/--no-visits",
+        "define_visits",
+        default=None,
+        help="Define the visits of the exposures (default), or leave that to the stack.",
     ),
 )
 """Options of the commands that read a Gen2 repository."""

@@ -30,6 +30,7 @@ from .plan import Plan
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
 from .settling import Validity
 from .validity import exposure_times, plan_validity
+from .visits import converted_exposures, plan_visits
 
 
 def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> Plan:
@@ -90,6 +91,11 @@ def make_plan(recipe: Recipe, target: str, progress: Progress = no_progress) -> 
         plan.present += [dataset_name(*what) for what in part.present]
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
+    if recipe.define_visits:
+        visits = plan_visits(camera, butler, converted_exposures(raws), records, recipe.visit_grouping)
+        plan.visits, plan.visit_counts = visits.operations, visits.counts
+        plan.skips += visits.skips
+        plan.conflicts += visits.conflicts
     plan.certifies = masters.certifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,

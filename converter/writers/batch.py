@@ -14,6 +14,7 @@ from ..operations import (
     Certify,
     Chain,
     Decertify,
+    DefineVisits,
     Ingest,
     InsertExposures,
     Operation,
@@ -28,6 +29,7 @@ from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
 from .split import divide, split, staging
+from .visits import define_visits
 
 T = TypeVar("T")
 
@@ -111,6 +113,8 @@ def _write(
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED_FILES, references)
+            for visits in _only(batch, DefineVisits):
+                define_visits(butler, visits)
             decertify(butler, _only(batch, Decertify), references)
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
