@@ -33,6 +33,7 @@ lint: env
 
 bench: env
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.visits --output benchmarks/results/visits.json
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

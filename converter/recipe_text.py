@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from adapters.gen2.files import printable
+from adapters.geometry import GROUPINGS
 
 from .inspection import Inspection
 from .nouns import UsageError
@@ -43,6 +44,8 @@ COMMENTS = {
     "strict": "Write nothing if there is any reject.",
     "split_masters": "Write masters that are one file for many detectors as one file for each detector.\n"
     "The stack's own formatter for images reads those; those that the target has already stay as they are.",
+    "define_visits": "Define visits of the exposures, with regions from the camera's geometry.",
+    "visit_grouping": f"How exposures become visits: {', '.join(GROUPINGS)}; '' for the camera's.",
 }
 
 
