@@ -248,7 +248,7 @@ def run(*words: object) -> tuple[int, dict[str, Any]]:
 
 
 def test_command_line(tmp_path: Path):
-    gen2 = make_hsc(tmp_path / "gen2", HscSpec(nights=1)).root
+    gen2 = make_hsc(tmp_path / "gen2", HscSpec(nights=("2014-10-01",))).root
     repo = tmp_path / "repo"
     status, first = run("convert", gen2, repo, "--no-visits", "--no-verify")
     assert status == 0
