@@ -39,6 +39,7 @@ bench: env
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.curating
+	$(BIN)/python -m benchmarks.visits --output benchmarks/results/visits.json
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,8 @@ import yaml
 
 from converter.timespans import Span, parse_time, to_tai
 
+from .geometry import CameraGeometry, load_geometry
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
@@ -76,13 +78,15 @@ class Instrument:
     """A Gen3 instrument with its detectors and filters.
 
     ``record`` holds the fields of the ``instrument`` dimension record,
-    ``serials`` says which chip was where, as far as anything depends on it.
+    ``serials`` says which chip was where, as far as anything depends on it;
+    ``geometry`` is what visits are defined from, `None` if none is declared.
     """
 
     record: Mapping[str, Any]
     detectors: tuple[Detector, ...]
     filters: tuple[PhysicalFilter, ...]
     serials: tuple[DetectorSerial, ...] = ()
+    geometry: CameraGeometry | None = None
 
     @property
     def name(self) -> str:
@@ -136,7 +140,8 @@ def load_instrument(path: Path) -> Instrument:
     ----------
     path
         File with the keys ``instrument``, ``detectors``,
-        ``physical_filters`` and, where it is needed, ``detector_serials``.
+        ``physical_filters`` and, where it is needed, ``detector_serials``;
+        for visits ``camera_geometry`` and ``define_visits``.
     """
     with open(path, encoding="utf-8") as stream:
         data = yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
@@ -151,4 +156,4 @@ def load_instrument(path: Path) -> Instrument:
         DetectorSerial(str(s["serial"]), s["detector"], str(s.get("begin") or ""), str(s.get("end") or ""))
         for s in data.get("detector_serials", ())
     )
-    return Instrument(data["instrument"], detectors, filters, serials)
+    return Instrument(data["instrument"], detectors, filters, serials, load_geometry(data))

@@ -42,7 +42,8 @@ def make(root: str, masters: int, raws: int, detectors: int) -> dict[str, Any]:
 
 def convert(gen2: str, target: str, transfer: str) -> dict[str, Any]:
     """Plan and apply, in one process as the command line does it."""
-    recipe = Recipe(gen2, transfer=transfer)
+    # Visits have a benchmark of their own; the bare side writes none.
+    recipe = Recipe(gen2, transfer=transfer, define_visits=False)
     with clock() as planning:
         plan = make_plan(recipe, target)
     plan_peak = peak_rss_mb()

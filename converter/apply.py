@@ -158,7 +158,7 @@ def versions() -> Mapping[str, str]:
 
 
 def batches(plan: Plan) -> Iterator[list[Operation]]:
-    """Operations in transactions: registrations, exposures, files, then ranges and chains."""
+    """Operations in transactions: registrations, exposures, files, visits, then ranges and chains."""
     if plan.is_one_batch:
         yield list(plan.operations())
         return
@@ -172,6 +172,8 @@ def batches(plan: Plan) -> Iterator[list[Operation]]:
         last: list[Operation] = [*plan.chains]
     else:
         yield from _by_size(plan.ingests)
+        for visits in plan.visits:
+            yield [visits]
         last = [*plan.decertifies, *plan.certifies, *plan.chains]
     if last:
         yield last

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from adapters.geometry import CameraGeometry
+
 from .nouns import DataId, ExposureRecord
 from .timespans import Span
 
@@ -55,6 +57,49 @@ class InsertExposures:
 
     instrument: str
     records: tuple[ExposureRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit and what belongs to it.
+
+    Parameters
+    ----------
+    record
+        Fields of the ``visit`` dimension record, without ``timespan`` and
+        ``region``.
+    begin_ns, end_ns
+        Timespan, integer nanoseconds since 1970-01-01 TAI.
+    exposures
+        Ids of its exposures.
+    systems
+        Ids of the visit systems that it belongs to.
+    ra, dec, sky_angle
+        Boresight (ICRS) and position angle of the focal plane, degrees, of
+        its first exposure.
+    """
+
+    record: Record
+    begin_ns: int
+    end_ns: int
+    exposures: tuple[int, ...]
+    systems: tuple[int, ...]
+    ra: float
+    dec: float
+    sky_angle: float
+
+
+@dataclass(frozen=True, slots=True)
+class DefineVisits:
+    """Insert visits with their regions in bulk.
+
+    ``systems`` holds id and name of the visit systems that they belong to.
+    """
+
+    instrument: str
+    systems: tuple[tuple[int, str], ...]
+    visits: tuple[Visit, ...]
+    geometry: CameraGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +218,7 @@ Operation = (
     | RegisterDatasetType
     | RegisterCollection
     | InsertExposures
+    | DefineVisits
     | Ingest
     | Decertify
     | Certify

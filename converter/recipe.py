@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import yaml
 
 from adapters.gen2.registries import MAX_ROWS
+from adapters.geometry import GROUPINGS
 
 from .nouns import DataId, UsageError
 from .overlaps import Policy, RangeRule
@@ -137,6 +138,11 @@ class Recipe(Subset):
         the old one, and certify it instead.
     checksum
         Record SHA-256 of the files, and tell by it what has changed.
+    define_visits
+        Define visits of the exposures that are converted.
+    visit_grouping
+        How exposures become visits (the stack's name of it), ``""`` for what
+        the stack does by default.
     """
 
     root: str
@@ -163,6 +169,8 @@ class Recipe(Subset):
     max_rows: int = MAX_ROWS
     supersede: bool = False
     checksum: bool = False
+    define_visits: bool = True
+    visit_grouping: str = ""
 
     @property
     def is_part(self) -> bool:
@@ -173,6 +181,8 @@ class Recipe(Subset):
         self.check()
         if self.max_rows < 1:
             raise UsageError(f"max_rows {self.max_rows} must be at least 1")
+        if self.visit_grouping not in ("", *GROUPINGS):
+            raise UsageError(f"visit grouping {self.visit_grouping!r} is none of {', '.join(GROUPINGS)}")
 
     @cached_property
     def wanted_visits(self) -> frozenset[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from adapters.gen2.files import printable
+from adapters.geometry import GROUPINGS
 
 from .inspection import Inspection
 from .nouns import UsageError
@@ -46,6 +47,8 @@ COMMENTS = {
     "max_rows": "Most rows of one table of a registry; a table with more is a reject (about 2 kB of memory each).",
     "supersede": "Write files and ranges that changed since they were converted as new versions, and certify them.",
     "checksum": "Record SHA-256 of all files, and tell by it what changed.",
+    "define_visits": "Define visits of the exposures, with regions from the camera's geometry.",
+    "visit_grouping": f"How exposures become visits: {', '.join(GROUPINGS)}; '' for the camera's.",
 }
 
 

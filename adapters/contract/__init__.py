@@ -139,6 +139,10 @@ class CameraContract:
         """Commands of hand-offs can be filled in."""
         _none(declaration.hand_offs(self.camera))
 
+    def test_geometry(self) -> None:
+        """A geometry, where there is one, has every detector, with numbers that can be."""
+        _none(declaration.geometry(self.camera))
+
     def test_deliveries(self) -> None:
         """Declarations of masters made elsewhere can be read."""
         _none(declaration.deliveries(self.camera))

@@ -20,6 +20,7 @@ from ..camera import Calibration, Camera, TimeColumn
 from ..curated.layout import directory_name
 from ..curated.types import STANDARD_TYPES
 from ..gen2.templates import Template
+from ..geometry import geometry_problems
 from ..instrument import DetectorSerial
 from ..registry import detect_camera, list_cameras
 from ..sources.declaration import Declaration
@@ -99,6 +100,12 @@ def detectors(camera: Camera) -> Iterator[str]:
     yield from _repeated("detector full_name", (d.full_name for d in found))
     for number in sorted(camera.raw.formatter_by_detector.keys() - {d.id for d in found}):
         yield f"raw.formatter_by_detector: there is no detector {number}"
+
+
+def geometry(camera: Camera) -> Iterator[str]:
+    """Geometry: every detector, finite, no box empty? Nothing is wrong with having none."""
+    if camera.instrument.geometry is not None:
+        yield from geometry_problems(camera.instrument.geometry, [d.id for d in camera.instrument.detectors])
 
 
 def serials(camera: Camera) -> Iterator[str]:

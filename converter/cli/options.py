@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from adapters.geometry import GROUPINGS
+
 from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
@@ -181,6 +183,13 @@ source_options = _all(
         type=click.IntRange(min=1),
         metavar="N",
         help="Most rows of one table of a registry; a table with more is refused (default: 5000000).",
+    ),
+    click.option("--visit-grouping", type=click.Choice(GROUPINGS), help="How exposures become visits."),
+    click.option(
+        "--define-visits/--no-visits",
+        "define_visits",
+        default=None,
+        help="Define the visits of the exposures (default), or leave that to the stack.",
     ),
 )
 """Options of the commands that read a Gen2 repository."""

@@ -148,6 +148,13 @@ def _print_counts(plan: Plan, written: bool) -> None:
     print_table(header, [(t, plan.written[t], plan.existing[t], plan.certified[t]) for t in types])
     if types:
         say()
+    if plan.visit_counts is not None and any(plan.visit_counts.values()):
+        counts = plan.visit_counts
+        say(
+            f"visits  {counts['written']} {'written' if written else 'to write'}, {counts['existing']} existing, "
+            f"{plural(counts['skipped'], 'exposure')} skipped"
+        )
+        say()
 
 
 def print_decisions(decisions: Sequence[Decision], first: int, verbose: bool) -> None:

@@ -36,6 +36,7 @@ from .related import KnownExposure, known_exposures, related_masters, report_unr
 from .superseding import Settled, settle_versions
 from .validity import exposure_times, plan_validity
 from .vanished import report_vanished
+from .visits import converted_exposures, plan_visits
 
 
 def make_plan(
@@ -107,6 +108,11 @@ def make_plan(
     bad = {master.path for key, master in settled.masters.items() if key in settled.bad} | versions.bad.keys()
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
     plan.ingests = [*raws.ingests, *masters.ingests]
+    if recipe.define_visits:
+        visits = plan_visits(camera, butler, converted_exposures(raws), records, recipe.visit_grouping)
+        plan.visits, plan.visit_counts = visits.operations, visits.counts
+        plan.skips += visits.skips
+        plan.conflicts += visits.conflicts
     plan.certifies, plan.decertifies = masters.certifies, masters.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,

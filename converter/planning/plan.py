@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from ..operations import (
     Certify,
     Chain,
     Decertify,
+    DefineVisits,
     HandOff,
     Ingest,
     InsertExposures,
@@ -51,7 +52,7 @@ class Plan:
         What is done from where to where, for people.
     recipe
         The choices that were planned for.
-    instrument, types, collections, exposures, ingests, decertifies, certifies, chains
+    instrument, types, collections, exposures, ingests, visits, decertifies, certifies, chains
         Operations by kind, in the order in which they are carried out.
     hand_offs
         What the stack has to write.
@@ -87,6 +88,9 @@ class Plan:
         What the source's registries look like, and the target's calibrations
         after this plan: tells whether a recorded verification still stands.
         ``""`` if that cannot be told.
+    visit_counts
+        Numbers of visits ``written`` and ``existing``, and of exposures
+        ``skipped``; `None` if the command defines none.
     """
 
     command: str
@@ -97,6 +101,7 @@ class Plan:
     collections: list[RegisterCollection] = field(default_factory=list)
     exposures: list[InsertExposures] = field(default_factory=list)
     ingests: list[Ingest] = field(default_factory=list)
+    visits: list[DefineVisits] = field(default_factory=list)
     decertifies: list[Decertify] = field(default_factory=list)
     certifies: list[Certify] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
@@ -118,6 +123,7 @@ class Plan:
     renewed: set[str] = field(default_factory=set)
     header_reads: int = 0
     fingerprint: str = ""
+    visit_counts: Mapping[str, int] | None = None
 
     def operations(self) -> Iterator[Operation]:
         """All operations that write, in order."""
@@ -127,6 +133,7 @@ class Plan:
         yield from self.collections
         yield from self.exposures
         yield from self.ingests
+        yield from self.visits
         yield from self.decertifies
         yield from self.certifies
         yield from self.chains
@@ -150,4 +157,4 @@ class Plan:
             "handed_off": [{"type": h.dataset_type, "command": h.command} for h in self.hand_offs],
             "conflicts": self.conflicts,
             "header_reads": self.header_reads,
-        }
+        } | ({} if self.visit_counts is None else {"visits": dict(self.visit_counts)})

@@ -14,6 +14,7 @@ from ..operations import (
     Certify,
     Chain,
     Decertify,
+    DefineVisits,
     Ingest,
     InsertExposures,
     Operation,
@@ -29,6 +30,7 @@ from .instrument import register_instrument
 from .references import References
 from .split import divide, split
 from .staging import staging
+from .visits import define_visits
 
 T = TypeVar("T")
 
@@ -115,6 +117,8 @@ def _write(
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED, references)
+            for visits in _only(batch, DefineVisits):
+                define_visits(butler, visits)
             decertify(butler, _only(batch, Decertify), references)
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):

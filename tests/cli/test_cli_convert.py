@@ -50,7 +50,7 @@ def test_convert_in_a_process(good, tmp_path):
 def test_convert_says_what_it_did_as_json(run_json, good, tmp_path):
     status, data = run_json("convert", good.root, tmp_path / "repo")
     assert status == 0
-    assert set(data) == KEYS | {"header_reads", "verify"}
+    assert set(data) == KEYS | {"header_reads", "verify", "visits"}
     assert data["conversion"] == 1
     assert data["written"] == COUNTS
     assert data["existing"] == {}

@@ -212,7 +212,7 @@ def test_options_become_a_recipe(run, good, tmp_path):
     options += ["--overlaps", "bias=latest-start", "--overlaps", "nearest", "--reading", "dark=half-open"]
     options += ["--strict", "--update-instrument", "--allow-outside", "/data", "--calib", str(good.calib)]
     options += ["--detectors", "49", "--related-only", "--template", "sky=SKY/%(ccd)d=%(calibDate)s.fits"]
-    options += ["--zone", "dark=", "--zone", "sky=UTC"]
+    options += ["--zone", "dark=", "--zone", "sky=UTC", "--no-visits", "--visit-grouping", "one-to-one"]
     result = run("convert", "--no-verify", good.root, tmp_path / "repo", *options)
     assert result.exit_code == 0, result.output
     assert recorded(tmp_path / "repo") == {
@@ -240,6 +240,8 @@ def test_options_become_a_recipe(run, good, tmp_path):
         "max_rows": 5_000_000,
         "supersede": False,
         "checksum": False,
+        "define_visits": False,
+        "visit_grouping": "one-to-one",
     }
 
 

@@ -208,6 +208,11 @@ WRONG = {
         "curated",
         "'defect' is no dataset type",
     ),
+    "geometry of a detector": (
+        with_instrument(geometry=lambda g: replace(g, detectors=g.detectors[1:])),
+        "geometry",
+        "detector 0 has no geometry",
+    ),
     "template form": (
         with_bias(template="BIAS/%(calibDate)s/%(ccd)x.fits"),
         "templates_round_trip",

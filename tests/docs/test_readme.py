@@ -66,7 +66,9 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
 def test_options_exist(page):
-    known = {option for c in main.commands.values() for p in c.params for option in p.opts}
+    known = {
+        option for c in main.commands.values() for p in c.params for option in (*p.opts, *p.secondary_opts)
+    }
     # Of ingestCalibs.py, butler and sqlite-utils.
     others = {"--collections", "--collection-type", "--where", "--table", "--raw-lines", "--mode"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", markdown.read(page))) <= known | others

@@ -186,22 +186,3 @@ def test_group_and_day_records_are_new(golden: Golden):
         # 2018-09-20T12:00 TAI: the day begins at noon.
         assert (group, day) == ("3018092000065", 20180920)
         assert record["timespan"].nsec == (1537444800 * 10**9, 1537531200 * 10**9)
-
-
-def test_visits_are_left_to_the_stack(golden: Golden):
-    """The 2022 conversion defined visits for imSim; they are not Gen2's, but computed from geometry."""
-    expected = {
-        IMSIM.instrument: {
-            "visit_system": 1,
-            "visit": 1,
-            "visit_definition": 1,
-            "visit_detector_region": 189,
-        },
-        LATISS.instrument: dict.fromkeys(
-            ("visit_system", "visit", "visit_definition", "visit_detector_region"), 0
-        ),
-    }[golden.case.instrument]
-    for element, number in expected.items():
-        theirs = golden.theirs.query_dimension_records(element, explain=False, limit=None)
-        assert len(theirs) == number, element
-        assert golden.ours.query_dimension_records(element, explain=False, limit=None) == [], element
