@@ -28,7 +28,7 @@ test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
 
 test-full: env
-	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py
+	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py tests/undoing/test_killed.py
 
 lint: env
 	$(BIN)/ruff check .

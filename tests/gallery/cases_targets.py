@@ -110,8 +110,8 @@ CONFLICTS = [
     BadInput(
         "other ranges certified in the target",
         other_ranges,
-        r"bias detector=49: HSC/calib/gen2/20141002T000000Z for \[.*2014-12-02.*\) conflicts in HSC/calib/gen2 with "
-        r"HSC/calib/gen2/20141002T000000Z for \[.*2015-01-01.*\); give another --label, or take the existing range off",
+        r"bias detector=49: HSC/calib/gen2/20141002T000000Z is certified in HSC/calib/gen2 for \[.*2015-01-01.*\), "
+        r"now \[.*2014-12-02.*\) is wanted; change it with --supersede, or give another --label",
         status=3,
         lines=2,
     ),

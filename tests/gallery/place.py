@@ -189,6 +189,11 @@ def digest(path: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+def contents(target: Path) -> dict[str, tuple[object, ...]]:
+    """What a target holds, but for the time of its directory: the lock comes and goes there."""
+    return {k: v if k != str(target) else (v[0], v[2]) for k, v in digest(target).items()}
+
+
 class Datasets:
     """Every dataset of a repository, read back through the Butler."""
 

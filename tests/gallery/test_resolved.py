@@ -12,7 +12,7 @@ from converter.overlaps import Policy
 
 from .bad_input import replace_file
 from .cases_targets import other_instrument, register
-from .place import BIAS, GOOD, Datasets, Place, account_for_everything, digest
+from .place import BIAS, GOOD, Datasets, Place, account_for_everything, contents, digest
 
 OLDER = "bias 2014-09-25 detector=49"
 NEWER = "bias 2014-09-30 detector=49"
@@ -71,12 +71,12 @@ def test_update_instrument(tmp_path: Path) -> None:
     assert Datasets(place.target).lines == GOOD
 
     # What is identical is left alone, with and without the option.
-    before = digest(place.target)
+    before = contents(place.target)
     for options in ((), ("--update-instrument",)):
         again = place.convert("--json", *options)
         assert (again.status, again.json["operations"], again.json["conversion"]) == (0, 0, None)
         assert [d for d in again.json["decisions"] if d["rule"] == "update-instrument"] == []
-    assert digest(place.target) == before
+    assert contents(place.target) == before
 
 
 def test_label_that_suits_the_target(tmp_path: Path) -> None:

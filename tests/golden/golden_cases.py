@@ -62,6 +62,7 @@ IMSIM = Case(
         "gen2_none": {"gen3_none": 1, "gen3_one": 0},
         "gen2_ambiguous": {"gen3_none": 0, "gen3_one": 0},
         "timing": {"not_nearest": {}, "taken_after": {}},
+        "ready_for_isr": {"ready": False, "missing": ["camera"]},
     },
 )
 
@@ -89,6 +90,7 @@ LATISS = Case(
         "gen2_ambiguous": {"gen3_none": 0, "gen3_one": 0},
         # The one bias is dated by the day after the exposure's night began.
         "timing": {"not_nearest": {}, "taken_after": {"bias": 1}},
+        "ready_for_isr": {"ready": False, "missing": ["camera"]},
     },
 )
 

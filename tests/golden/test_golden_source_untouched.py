@@ -54,7 +54,7 @@ def test_source_and_second_conversion(
     assert first.verified == case.verified
     assert digest(root) == before
 
-    written = digest(target)
+    written = _written(target)
     again = convert(root, target, transfer=transfer)
     assert again.exit_status == 0
     assert again.outcome["conversion"] is None
@@ -64,10 +64,15 @@ def test_source_and_second_conversion(
     assert again.outcome["existing"] == case.counts
     assert again.outcome["header_reads"] == 0
     assert again.verified == case.verified
-    assert digest(target) == written
+    assert _written(target) == written
     assert digest(root) == before
 
     _check_files(case, root, target, transfer)
+
+
+def _written(target: Path) -> dict:
+    """All but the directory itself, in which the lock comes and goes."""
+    return {name: found for name, found in digest(target).items() if name != "."}
 
 
 def _check_files(case: Case, root: Path, target: Path, transfer: str) -> None:

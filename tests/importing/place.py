@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
 from converter.cli import main
-from tests.bad_input.place import digest
+from tests.gallery.place import digest
 
 __all__ = ["BIAS_2", "CP_FORMATTER", "Done", "Place", "digest", "utc"]
 
