@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
 from converter.cli import main
-from tests.gallery.place import digest
+from tests.gallery.place import contents, digest
 
-__all__ = ["BIAS_2", "CP_FORMATTER", "Done", "Place", "digest", "utc"]
+__all__ = ["BIAS_2", "CP_FORMATTER", "Done", "Place", "contents", "digest", "utc"]
 
 CP_FORMATTER = "lsst.obs.decam.rawFormatter.DarkEnergyCameraCPCalibFormatter"
 BIAS_2 = ("2015-02-16", "2015-02-17")
