@@ -376,7 +376,7 @@ class TestWrong(CameraContract):
 def test_the_suite_runs_under_pytest_and_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_wrong=SUITE)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
-    result.assert_outcomes(passed=20, failed=2, skipped=1)
+    result.assert_outcomes(passed=21, failed=2, skipped=1)
     result.stdout.fnmatch_lines_random(
         ["FAILED *::TestWrong::test_lookups - *", "FAILED *::TestWrong::test_lookup_is_that_of_the_sql - *"]
     )

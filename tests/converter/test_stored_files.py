@@ -11,7 +11,7 @@ from converter.answers import stored_files
 
 
 def butler(stored: str) -> Any:
-    data = SimpleNamespace(records={1: {"table": [SimpleNamespace(path=stored)]}})
+    data = SimpleNamespace(records={1: {"table": [SimpleNamespace(path=stored, file_size=1)]}})
     return SimpleNamespace(
         get_datastore_roots=lambda: {"store": ResourcePath("/repo/", forceDirectory=True)},
         _datastore=SimpleNamespace(export_records=lambda refs: {"store": data}),

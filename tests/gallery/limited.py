@@ -23,6 +23,19 @@ class Limited:
     mib: int
 
 
+MEASURED = """
+import atexit, runpy, sys
+
+def write(path):
+    # Of this program alone: ru_maxrss counts the process that it was forked from.
+    with open("/proc/self/status") as status, open(path, "w") as stream:
+        stream.write(next(line for line in status if line.startswith("VmHWM")))
+
+atexit.register(write, sys.argv.pop(1))
+runpy.run_module("converter.cli", run_name="__main__", alter_sys=True)
+"""
+
+
 def run_limited(*args: str | Path, address_space_mib: int = 4096, seconds: int = 600) -> Limited:
     """Run the command line; beyond the limit the process gets no memory, and ``mib`` is its peak."""
 
@@ -31,19 +44,24 @@ def run_limited(*args: str | Path, address_space_mib: int = 4096, seconds: int =
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        tempfile.NamedTemporaryFile("r") as peak,
+    ):
         process = subprocess.Popen(
-            [sys.executable, "-m", "converter.cli", *map(str, args)],
+            [sys.executable, "-c", MEASURED, peak.name, *map(str, args)],
             stdout=out,
             stderr=err,
             cwd=REPOSITORY,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
             preexec_fn=limit,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
         texts = []
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read().decode())
-    return Limited(process.returncode, *texts, usage.ru_maxrss // 1024)
+        said = peak.read().split()
+    # A process that was killed says nothing; that is its exit status to tell.
+    return Limited(process.returncode, *texts, int(said[1]) // 1024 if said else 0)
