@@ -19,7 +19,7 @@ ROW_BYTES = 2048
 """What a row of a registry may take."""
 
 FULL = bool(os.environ.get("GEN2TO3_FULL"))
-ROWS = 1_500_000 if FULL else 200_000
+ROWS = 1_500_000 if FULL else 60_000
 
 HEAVY = (
     "raw whose header has 10 GB",
