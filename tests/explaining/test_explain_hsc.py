@@ -135,7 +135,7 @@ def test_the_choice_is_what_the_butler_finds(layered, collection):
                 for edge in r[:2]
             }
         )
-        for _ in range(12):
+        for _ in range(30):
             dataset_type = chance.choice(TYPES if collection == "" else ("bias", "flat"))
             detector = chance.choice((41, 49, 50))
             physical_filter = chance.choice(("HSC-R", "HSC-I"))

@@ -84,7 +84,11 @@ def test_missing_file_is_put_back_as_it_was(tmp_path: Path, transfer: str) -> No
     assert str(file) in [entry["file"] for entry in found["repaired"]]
     assert file.read_bytes() == content
     assert (os.readlink(file) if file.is_symlink() else None) == link
-    assert (os.stat(file).st_ino == inode) == (transfer != "copy")
+    if transfer == "copy":
+        # The number of the lost inode may be given again, so it is the source's that tells.
+        assert os.stat(file).st_nlink == 1
+    else:
+        assert os.stat(file).st_ino == inode
     assert not list(place.target.rglob(".gen2to3-repair-*"))
     assert verify(place, "--checksum")[0] == 0
     assert digest(place.root) == source
