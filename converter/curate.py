@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
 
 from .apply import apply, ledger_path, why_not
 from .curate_recipe import CurateRecipe
 from .ledger import Ledger
 from .lock import exclusive
-from .nouns import StoppedError, UsageError
+from .nouns import UsageError
 from .planning.curating import make_curate_plan, require_outside
-from .planning.plan import Plan
 from .progress import Progress, no_progress
-from .readback import Readback, read_back
+from .readback import read_back
 from .target import open_reading
 from .writers.staging import workshop
-
-
-@dataclass(frozen=True)
-class CurateOutcome:
-    """What ``curate`` came to.
-
-    Parameters
-    ----------
-    plan
-        What was (or would be) done.
-    conversion
-        Number in the ledger, `None` if nothing was written.
-    readback
-        What the Butler says of the ranges that were written, `None` if none
-        were.
-    stopped
-        Why nothing was written although there was something to write.
-    """
-
-    plan: Plan
-    conversion: int | None = None
-    readback: Readback | None = None
-    stopped: str = ""
-
-    @property
-    def exit_status(self) -> int:
-        """Exit status of the command line's contract."""
-        if self.stopped:
-            return StoppedError.exit_status
-        if self.readback is not None and self.readback.missing:
-            return 4
-        return 1 if self.plan.rejects else 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The command line's JSON contract."""
-        found = None if self.readback is None else self.readback.as_dict()
-        return self.plan.as_dict(self.conversion) | {"read_back": found}
+from .written import Written
 
 
 def curate(
@@ -63,7 +24,7 @@ def curate(
     dry_run: bool = False,
     progress: Progress = no_progress,
     wait: float = 0,
-) -> CurateOutcome:
+) -> Written:
     """Write the curated calibrations of a data package.
 
     Parameters
@@ -103,9 +64,9 @@ def curate(
         directory = None if dry_run else stack.enter_context(workshop(butler))
         plan = make_curate_plan(recipe, target, butler, book, directory, progress)
         if stopped := why_not(plan):
-            return CurateOutcome(plan, stopped=stopped)
+            return Written(plan, stopped=stopped)
         if dry_run:
-            return CurateOutcome(plan)
+            return Written(plan)
         conversion = apply(plan, target, ledger, progress)
     readback = read_back(target, plan.certifies) if plan.certifies else None
-    return CurateOutcome(plan, conversion, readback)
+    return Written(plan, conversion, readback)

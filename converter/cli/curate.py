@@ -10,7 +10,7 @@ from ..curate import curate as run_curate
 from ..curate_recipe import CurateRecipe
 from ..subset import TRANSFERS
 from .options import Settings, absolute, given_choices, ledger_option, speaking, wait_option
-from .printing import error, print_json, print_outcome
+from .printing import print_written
 from .progress import progress_for
 
 
@@ -75,19 +75,7 @@ def curate(
     given["camera_files"] = absolute(given.get("camera_files", ()))
     given["ingest"] = tuple(map(_absolute_glob, given.get("ingest", ())))
     outcome = run_curate(CurateRecipe(**given), repo, ledger, dry_run, progress_for(settings), wait)
-    if settings.json:
-        print_json(outcome.as_dict())
-    else:
-        print_outcome(
-            outcome.plan,
-            outcome.readback,
-            settings,
-            written=not dry_run and not outcome.stopped,
-            conversion=outcome.conversion,
-        )
-    if outcome.stopped:
-        error(outcome.stopped)
-    return outcome.exit_status
+    return print_written(outcome, settings, dry_run)
 
 
 def _absolute_glob(text: str) -> str:

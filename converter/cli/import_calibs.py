@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from ..import_calibs import ImportOutcome
 from ..import_calibs import import_calibs as run_import
 from ..import_recipe import ImportRecipe
 from .options import (
@@ -19,7 +18,7 @@ from .options import (
     speaking,
     wait_option,
 )
-from .printing import error, print_json, print_outcome
+from .printing import print_written
 from .progress import progress_for
 
 
@@ -74,14 +73,4 @@ def import_calibs(
     if "allow_outside" in given:
         given["allow_outside"] = absolute(given["allow_outside"])
     outcome = run_import(ImportRecipe(**given), repo, ledger, dry_run, progress_for(settings), wait)
-    return _show(settings, outcome, written=not dry_run and not outcome.stopped)
-
-
-def _show(settings: Settings, outcome: ImportOutcome, written: bool) -> int:
-    if settings.json:
-        print_json(outcome.as_dict())
-    else:
-        print_outcome(outcome.plan, outcome.readback, settings, written, outcome.conversion)
-    if outcome.stopped:
-        error(outcome.stopped)
-    return outcome.exit_status
+    return print_written(outcome, settings, dry_run)

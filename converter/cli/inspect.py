@@ -10,7 +10,8 @@ import click
 from ..inspection import inspect_source
 from ..recipe_text import write_recipe
 from .options import Settings, given_recipe, source_options, speaking
-from .printing import print_inspection, print_json
+from .printing import print_json
+from .printing_inspection import print_inspection
 
 WRONG = 1
 
