@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from lsst.daf.butler import Butler, CollectionType, DatasetRef
-from lsst.resources import ResourcePath
+from lsst.daf.butler import Butler, CollectionType
 
+from .datastore import stored_files
 from .nouns import DataId
 from .timespans import MAX_NS, MIN_NS, Span
 
@@ -36,14 +35,6 @@ class Certified(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.run} {Span(self.begin, self.end).clipped()}"
-
-
-class Stored(NamedTuple):
-    """Where the file of a dataset is, and how many bytes it had when it came into the repository."""
-
-    dataset_id: str
-    path: str
-    size: int | None
 
 
 @dataclass
@@ -156,32 +147,3 @@ def read_answers(butler: Butler, instrument: str, dataset_type: str, collection:
             )
         answers.paths = stored_files(butler, refs)
     return answers
-
-
-def stored_files(butler: Butler, refs: Iterable[DatasetRef]) -> dict[str, str]:
-    """Where the files of datasets are, by dataset id.
-
-    An absolute path for local files, otherwise a URI.
-    """
-    return {stored.dataset_id: stored.path for stored in stored_records(butler, refs)}
-
-
-def stored_records(butler: Butler, refs: Iterable[DatasetRef]) -> Iterator[Stored]:
-    """What the datastore says of the files of datasets."""
-    # The public Butler.getURI asks for one dataset at a time; this is the
-    # Datastore's documented method for many, only the attribute is private.
-    roots = butler.get_datastore_roots()
-    for store, data in butler._datastore.export_records(refs).items():
-        root = roots.get(store)
-        for dataset_id, tables in data.records.items():
-            for info in (i for infos in tables.values() for i in infos):
-                path = info.path
-                if path.startswith("file:///") and not any(c in path for c in "?#;"):
-                    # What ResourcePath makes of it, for a tenth of the time.
-                    where = unquote(path.removeprefix("file://"))
-                elif "://" not in path and root is not None and root.isLocal:
-                    where = f"{root.ospath.rstrip('/')}/{path}"
-                else:
-                    uri = ResourcePath(path, root=root, forceAbsolute=False, forceDirectory=False)
-                    where = uri.ospath if uri.isLocal else str(uri)
-                yield Stored(str(dataset_id), where, info.file_size if info.file_size >= 0 else None)

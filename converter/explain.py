@@ -10,9 +10,10 @@ from typing import Any
 from lsst.daf.butler import Butler, DatasetType
 
 from . import history
-from .answers import search_order, stored_files
+from .answers import search_order
 from .candidates import MATCHES, Candidate, judge, nearest, read_candidates
 from .comparison import Comparison, gen2_stamps, named_stamp
+from .datastore import stored_files
 from .gen2_side import Gen2Side, ask_gen2
 from .ledger import Ledger, SerialPeriod
 from .nouns import DataId, UsageError

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lsst.daf.butler import Butler
 
-from .answers import Stored, stored_records
+from .datastore import Stored, stored_records
 from .ledger import Ledger
 from .nouns import DataId, Gen2to3Error, Master, RawFile
 from .pixels import SOURCE_HDU, opened, read_primary

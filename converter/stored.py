@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from lsst.daf.butler import Butler, CollectionType
-from lsst.resources import ResourcePath
 
+from . import datastore
+from .datastore import stored_records
 from .nouns import DataId
 from .planning.items import dataset_name
 from .target import is_readable
@@ -68,7 +67,6 @@ def read_stored(butler: Butler) -> Stored:
     """
     stored = Stored()
     runs = sorted(butler.collections.query("*", collection_types={CollectionType.RUN}))
-    roots = {name: root for name, root in butler.get_datastore_roots().items() if root is not None}
     for dataset_type in sorted(butler.registry.queryDatasetTypes(), key=lambda t: t.name) if runs else ():
         required = [d for d in dataset_type.dimensions.required if d != "instrument"]
         named = is_readable(dataset_type)
@@ -77,40 +75,24 @@ def read_stored(butler: Butler) -> Stored:
         for first in range(0, len(found), BATCH):
             refs = found[first : first + BATCH]
             names = {
-                ref.id: dataset_name(
+                str(ref.id): dataset_name(
                     dataset_type.name, ref.run, DataId(**{d: ref.dataId[d] for d in required})
                 )
                 if named
                 else str(ref)
                 for ref in refs
             }
-            # Only the attribute is private; see `converter.answers.stored_files`.
-            for store, data in butler._datastore.export_records(refs).items():
-                for dataset_id, tables in data.records.items():
-                    for info in (i for infos in tables.values() for i in infos):
-                        _add(stored, names[dataset_id], info.path, info.file_size, roots.get(store))
-                    names.pop(dataset_id, None)
-            stored.without_file += names.values()
+            found_ids = set()
+            for record in stored_records(butler, refs):
+                _add(stored, names[record.dataset_id], record)
+                found_ids.add(record.dataset_id)
+            stored.without_file += [name for id_, name in names.items() if id_ not in found_ids]
     return stored
 
 
-def _add(stored: Stored, dataset: str, recorded: str, size: int, root: ResourcePath | None) -> None:
-    path, inside = _locate(recorded, root)
-    path, _, member = path.partition("#unzip=")
+def _add(stored: Stored, dataset: str, record: datastore.Stored) -> None:
+    path, _, member = record.path.partition(datastore.ZIP_MEMBER)
     file = stored.files.get(path)
     if file is None:
-        known = None if size < 0 or member else size
-        file = stored.files[path] = StoredFile(
-            path, root.ospath if inside and root is not None else "", known
-        )
+        file = stored.files[path] = StoredFile(path, record.root, None if member else record.size)
     file.datasets.append(dataset)
-
-
-def _locate(recorded: str, root: ResourcePath | None) -> tuple[str, bool]:
-    """Where a file is, and whether it is one that a local datastore keeps itself."""
-    if recorded.startswith("file:///") and not any(c in recorded for c in "?#;"):
-        return unquote(recorded.removeprefix("file://")), False
-    if "://" not in recorded and root is not None and root.isLocal:
-        return os.path.join(root.ospath, recorded), True
-    uri = ResourcePath(recorded, root=root, forceAbsolute=False, forceDirectory=False)
-    return (uri.ospath if uri.isLocal else str(uri)), False

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lsst.daf.butler import Butler, DatasetRef
-from lsst.resources import ResourcePath
 
+from ..datastore import ZIP_MEMBER, Stored, stored_records
 from ..ledger import Item
 from ..nouns import DataId, Reject
 from ..operations import Ingest, IngestFile, RegisterDatasetType
-from ..planning.conversion import dataset_name
+from ..planning.items import dataset_name
 from ..same_file import FileIdentity
 from .repository import Dataset, Demand, Repository
-
-_IN_ARCHIVE = "#zip-path="
-"""How the Butler names a member of a zip file."""
 
 Sources = Mapping[Dataset, tuple[Dataset, str]]
 
@@ -213,29 +210,21 @@ def _refs(repository: Repository, datasets: Iterable[Dataset]) -> list[DatasetRe
 
 def stored(butler: Butler, refs: Iterable[DatasetRef]) -> dict[str, Artifact]:
     """Stored files of datasets, by dataset id."""
-    # As in `converter.answers.stored_files`: documented, only the attribute is private.
-    roots = butler.get_datastore_roots()
-    result: dict[str, Artifact] = {}
-    for store, data in butler._datastore.export_records(refs).items():
-        root = roots.get(store)
-        for dataset_id, tables in data.records.items():
-            infos = [info for table in tables.values() for info in table]
-            result[str(dataset_id)] = _artifact(infos, root)
-    return result
+    records: dict[str, list[Stored]] = defaultdict(list)
+    for record in stored_records(butler, refs):
+        records[record.dataset_id].append(record)
+    return {dataset_id: _artifact(found) for dataset_id, found in records.items()}
 
 
-def _artifact(infos: list, root: ResourcePath | None) -> Artifact:
-    if len(infos) != 1 or infos[0].component:
+def _artifact(records: Sequence[Stored]) -> Artifact:
+    if len(records) != 1 or records[0].component:
         return Artifact("", "", "is stored in several parts")
-    (info,) = infos
-    if _IN_ARCHIVE in info.path:
-        return Artifact(info.path, info.formatter, f"its file is part of another one: {info.path}")
-    if "://" not in info.path and root is not None and root.isLocal:
-        return Artifact(f"{root.ospath.rstrip('/')}/{info.path}", info.formatter)
-    uri = ResourcePath(info.path, root=root, forceDirectory=False)
-    if not uri.isLocal:
-        return Artifact(str(uri), info.formatter, f"its file is not local: {uri}")
-    return Artifact(uri.ospath, info.formatter)
+    (record,) = records
+    if ZIP_MEMBER in record.path:
+        return Artifact(record.path, record.formatter, f"its file is part of another one: {record.path}")
+    if not record.is_local:
+        return Artifact(record.path, record.formatter, f"its file is not local: {record.path}")
+    return Artifact(record.path, record.formatter)
 
 
 def _item(source: Dataset, source_id: str, made: Dataset, path: str) -> Item:

@@ -14,7 +14,7 @@ from ..ledger import Item
 from ..nouns import Skip
 from ..operations import RegisterCollection
 from ..planning.collections import put_first
-from ..planning.conversion import dataset_name
+from ..planning.items import dataset_name
 from ..planning.plan import Plan
 from .again import Again, choose_transfer, plan_again
 from .checks import gaps, missing_detectors, overlaps, timelines

@@ -18,9 +18,9 @@ from adapters.curated.types import STANDARD_TYPES, Curated
 from adapters.gen2.files import printable
 
 from .. import names
-from ..answers import stored_files
 from ..curate_recipe import CurateRecipe
 from ..curated import validity_spans
+from ..datastore import stored_files
 from ..ledger import Item, Ledger
 from ..nouns import CuratedFile, DataId, Skip, UsageError
 from ..operations import Certify, Ingest, IngestFile, RegisterDatasetType

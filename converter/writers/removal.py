@@ -19,7 +19,7 @@ from lsst.daf.butler import (
 )
 from sqlalchemy.exc import OperationalError
 
-from ..answers import stored_files
+from ..datastore import stored_files
 from ..nouns import DataId, Gen2to3Error
 from ..operations import Removal
 from ..target import datastore_root

@@ -7,11 +7,13 @@ from urllib.parse import quote
 import pytest
 from lsst.resources import ResourcePath
 
-from converter.answers import stored_files
+from converter.datastore import stored_files
 
 
 def butler(stored: str) -> Any:
-    data = SimpleNamespace(records={1: {"table": [SimpleNamespace(path=stored, file_size=1)]}})
+    data = SimpleNamespace(
+        records={1: {"table": [SimpleNamespace(path=stored, file_size=1, formatter="f", component=None)]}}
+    )
     return SimpleNamespace(
         get_datastore_roots=lambda: {"store": ResourcePath("/repo/", forceDirectory=True)},
         _datastore=SimpleNamespace(export_records=lambda refs: {"store": data}),

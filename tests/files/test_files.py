@@ -284,3 +284,26 @@ def test_ledger_that_is_none(tmp_path: Path) -> None:
     run = place.run("verify", place.target, "--files", "--ledger", place.elsewhere / "book")
     assert (run.status, run.out) == (2, "")
     assert "is only a record" in run.err
+
+
+def test_members_of_zip_files(tmp_path: Path) -> None:
+    """Datasets that somebody put into one zip file are one file that is there, or is not."""
+    place = converted(tmp_path, "copy")
+    other_datasets(place, 3)
+    elsewhere = tmp_path / "elsewhere"
+    butler = Butler.from_config(str(place.target), writeable=True)
+    with butler.query() as query:
+        refs = list(query.datasets("notes", "u/somebody/run"))
+    archive = butler.retrieve_artifacts_zip(refs, elsewhere)
+    butler.pruneDatasets(refs, purge=True, unstore=True, disassociate=True)
+    butler.ingest_zip(archive, transfer="copy")
+    assert butler.get("notes", instrument="HSC", detector=50, collections="u/somebody/run") == {"a": 1}
+    status, found = verify(place, "--checksum")
+    assert (status, found["checked"], found["others"], found["missing"]) == (0, 17, 1, [])
+
+    (zip_file,) = place.target.rglob("*.zip")
+    zip_file.unlink()
+    status, found = verify(place)
+    assert status == 4
+    (entry,) = found["missing"]
+    assert (entry["file"], len(entry["datasets"])) == (str(zip_file), 3)
