@@ -18,6 +18,7 @@ import pytest
 
 from fixtures.hsc import HscSpec, make_hsc
 from fixtures.hsc_oddities import HscOddities
+from tests.sampling import some
 
 from .conftest import error_line
 
@@ -86,14 +87,17 @@ def shell(tmp_path) -> Callable[[str], list[list[str]]]:
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [
-        ("plain", "gen2"),
-        ("a space", "gen2"),
-        ("it's", ""),
-        ('in "quotes"', "g'2 x"),
-        ("$dollar$$ ${x}", "$HOME"),
-        ("`id`; $(id) \\ * &", "gen2"),
-    ],
+    some(
+        [
+            ('in "quotes"', "g'2 x"),
+            ("it's", ""),
+            ("`id`; $(id) \\ * &", "$HOME"),
+            ("plain", "gen2"),
+            ("a space", "gen2"),
+            ("$dollar$$ ${x}", "gen2"),
+        ],
+        2,
+    ),
 )
 def test_commands_say_what_was_meant(run_json, shell, tmp_path, name, label):
     made = make_hsc(tmp_path / name / "gen2", HscSpec(oddities=ODDITIES))

@@ -22,6 +22,7 @@ from converter.recipe import Recipe
 from converter.verify import verify
 from fixtures.hsc import HscSpec, make_hsc
 from fixtures.lsst import LsstSpec, make_lsst
+from tests.sampling import some
 
 # What Gen2's policies matched besides the time, by table. (Defects of LATISS were never found: no raftName.)
 MATCHED = {
@@ -103,20 +104,20 @@ def gen2_dates(
 
 
 CASES = [
-    ("hsc", "A", 1, False),
-    ("hsc", "B", 2, False),
-    ("hsc", "C", 3, False),
     ("hsc", "D", 4, True),
+    ("hsc", "A", 1, False),
     ("latiss", "B", 5, False),
+    ("hsc", "B", 2, False),
     ("latiss", "C", 6, True),
+    ("hsc", "C", 3, False),
     ("imsim", "A", 7, False),
     ("imsim", "B", 8, False),
-    ("imsim", "C", 9, False),
     ("imsim", "C", 10, True),
+    ("imsim", "C", 9, False),
 ]
 
 
-@pytest.mark.parametrize(("camera", "dialect", "seed", "by_hand"), CASES)
+@pytest.mark.parametrize(("camera", "dialect", "seed", "by_hand"), some(CASES, 5))
 def test_the_butler_finds_gen2s_master(
     tmp_path: Path, camera: str, dialect: str, seed: int, by_hand: bool
 ) -> None:

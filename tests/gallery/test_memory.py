@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.sampling import FULL
 
 from .cases import CASES
 from .limited import run_limited
@@ -18,7 +19,6 @@ BASE_MIB = 320
 ROW_BYTES = 2048
 """What a row of a registry may take."""
 
-FULL = bool(os.environ.get("GEN2TO3_FULL"))
 ROWS = 1_500_000 if FULL else 60_000
 
 HEAVY = (

@@ -27,6 +27,7 @@ from converter.nouns import CuratedFile
 from converter.timespans import Span, format_tai, stamp
 from converter.writers.curated_tables import curated_bytes
 from tests.converter.writers.curated_readers import READERS
+from tests.sampling import FULL, some
 
 PACKAGES = {"decam": "obs_decam_data", "hsc": "obs_subaru_data", "latiss": "obs_lsst_data"}
 CAMERAS: dict[str, Camera] = {"decam": DECam(), "hsc": HSC(), "latiss": LATISS()}
@@ -100,7 +101,10 @@ def boxes_of(path: str) -> list[int]:
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_every_value_survives(data: Path, camera: str) -> None:
     read = Counter[str]()
-    for file in packages(data, camera).files:
+    files = [
+        f for t in READERS for f in some([f for f in packages(data, camera).files if f.dataset_type == t], 40)
+    ]
+    for file in files:
         result = READERS[file.dataset_type](curated_bytes(file.dataset_type, load_document(file)))
         assert result["detector"] == file.data_id.detector
         assert result["meta"]["CALIBDATE"] == file.calib_date
@@ -122,7 +126,8 @@ def test_every_value_survives(data: Path, camera: str) -> None:
             assert result["lookup"].shape == (2, 65536)
             assert [v for a in result["amplifiers"].values() for v in a["box"]] == boxes_of(file.path)
         read[file.dataset_type] += 1
-    assert sum(read.values()) == len(packages(data, camera).files)
+    assert set(read) == {f.dataset_type for f in packages(data, camera).files}
+    assert sum(read.values()) == (len(packages(data, camera).files) if FULL else len(files))
 
 
 def test_a_latiss_file_has_the_size_of_the_stacks(data: Path) -> None:
