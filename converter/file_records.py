@@ -7,27 +7,17 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from lsst.daf.butler import Butler
 
 from .datastore import Stored, stored_records
-from .ledger import Ledger
 from .nouns import DataId, Gen2to3Error, Master, RawFile
 from .pixels import SOURCE_HDU, opened, read_primary
 from .planning.items import dataset_name
+from .recorded import Recorded, read_recorded
 
 Dataset = tuple[str, str, DataId]
 """Dataset type, RUN and data ID."""
-
-
-class Recorded(NamedTuple):
-    """A source file as the ledger has it; time in Unix nanoseconds, ``""`` for no digest."""
-
-    file: str
-    size: int
-    mtime_ns: int
-    sha256: str
 
 
 class Records:
@@ -49,9 +39,7 @@ class Records:
         self.checksum = checksum
         self.renewed: set[str] = set()
         """Datasets of which time or digest in the ledger are not what they are, though nothing has changed."""
-        # Of what is recorded several times, the last line counts.
-        lines = Ledger(ledger).files() if ledger is not None and butler is not None else ()
-        self._recorded = {line[0]: Recorded(*line[1:]) for line in lines}
+        self._recorded = read_recorded(ledger) if butler is not None else {}
         self._butler = butler
         self._instrument = instrument
         self._stored: dict[str, Stored] = {}
@@ -61,7 +49,7 @@ class Records:
         """Ask the Butler for the files of datasets of which the ledger does not say enough."""
         unknown = []
         for dataset in datasets:
-            known = self._recorded.get(dataset_name(*dataset))
+            known = self._known(dataset_name(*dataset))
             if known is None or (self.checksum and not known.sha256):
                 unknown.append(dataset)
         self._ask(unknown)
@@ -110,7 +98,7 @@ class Records:
             Whether the repository may have a part of the file only.
         """
         name = dataset_name(*dataset)
-        known = self._recorded.get(name)
+        known = self._known(name)
         why = self._compare(name, known, file, may_be_part)
         if why and known is not None and known.file != file.path:
             why += f"; it was converted from {known.file}"
@@ -118,8 +106,9 @@ class Records:
 
     def _compare(self, name: str, known: Recorded | None, file: Master | RawFile, may_be_part: bool) -> str:
         if self.checksum:
-            before = known.sha256 if known is not None else ""
-            before = before or self._content(name, file.path, may_be_part)
+            before = (known.sha256 if known is not None else "") or self._content(
+                name, file.path, may_be_part
+            )
             now = self.digest(file.path)
             if before and before != now:
                 return "its content is another"
@@ -142,6 +131,11 @@ class Records:
         if path not in self._digests:
             self._digests[path] = _sha256(path)
         return self._digests[path]
+
+    def _known(self, name: str) -> Recorded | None:
+        """What is recorded of a dataset, if it says what the file was."""
+        known = self._recorded.get(name)
+        return None if known is None or known.mtime_ns is None else known
 
     def _path(self, name: str) -> str:
         stored = self._stored.get(name)
