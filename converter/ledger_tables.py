@@ -74,6 +74,15 @@ TABLES: dict[str, dict[str, Any]] = {
         "result": str,
         "recorded_utc": str,
     },
+    "moves": {
+        "conversion": int,
+        "file": str,
+        "size": int,
+        "mtime_ns": int,
+        "sha256": str,
+        "stored": str,
+        "deleted_utc": str,
+    },
 }
 
 # What was planned and not yet settled is looked for at every start.
@@ -90,7 +99,7 @@ def open_database(path: Path) -> sqlite_utils.Database:
     """
     db = sqlite_utils.Database(path)
     there = set(db.table_names())
-    if "intents" in there:
+    if there >= TABLES.keys():
         return db
     # All tables or none, and one wait for the disk.
     db.execute("BEGIN IMMEDIATE")

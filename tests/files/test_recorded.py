@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,18 @@ def test_a_transaction_that_was_killed(place: Place, command: str) -> None:
         run = place.run("plan", place.root, place.target, "--transfer", "copy", "--json")
         assert (run.status, run.json["written"], run.json["conflicts"]) == (0, {}, [])
     assert not journal.exists()
+
+
+def test_a_ledger_from_before_there_were_moves(place: Place) -> None:
+    with closing(sqlite3.connect(ledger(place))) as db, db:
+        db.execute("drop table moves")
+    new = place.root / place.add_raw(9044)
+    planned = place.run("plan", place.root, place.target, "--transfer", "move", "--json")
+    assert (planned.status, planned.json["written"]) == (0, {"raw": 1})
+    run = place.convert("--transfer", "move", "--i-know-that-files-are-moved", "--json")
+    assert (run.status, run.json["moved"]) == (0, {"deleted": 1, "kept": []})
+    assert not new.exists()
+    assert check(place, "--checksum")[0] == 0
 
 
 def test_what_was_copied_stays_copied_when_it_is_found_again(place: Place) -> None:
