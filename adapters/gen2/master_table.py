@@ -55,10 +55,15 @@ class MasterTable:
         table = calibrations[0].table
         self.unread = table not in source.tables and table not in source.missing
 
+    def detector(self, c: Calibration, values: Row) -> int | None:
+        """The Gen3 detector that a row or path is about, `None` if it does not say."""
+        number = values.get(c.detector)
+        return number + c.detector_offset if isinstance(number, int) else None
+
     def is_left_out(self, c: Calibration, values: Row) -> bool:
         """Whether a row or path is about a detector that is not wanted."""
-        detector = values.get(c.detector)
-        return isinstance(detector, int) and not self.wants_detector(detector + c.detector_offset)
+        detector = self.detector(c, values)
+        return detector is not None and not self.wants_detector(detector)
 
     def report_left_out(self, table: str) -> None:
         """Say how much belongs to detectors that are not wanted."""
@@ -75,7 +80,8 @@ class MasterTable:
             return found
         if report is not None:
             where = f"{relative}: " if relative else ""
-            self.reject(report, f"{where}{found}", self.path(relative) if relative else "")
+            path = self.path(relative) if relative else ""
+            self.reject(report, f"{where}{found}", path, self.detector(c, row))
         return None
 
     def add_master(
@@ -97,6 +103,7 @@ class MasterTable:
                     f"{path} has the same dataset type, data ID and date as {known.path}; "
                     "one of the two has to be left out with --exclude",
                     path,
+                    key.data_id.detector,
                 )
                 return False
             return True
@@ -119,9 +126,11 @@ class MasterTable:
         """The whole path of a file."""
         return f"{self.source.root}/{relative}"
 
-    def reject(self, provenance: Provenance, reason: str, path: str = "") -> None:
+    def reject(
+        self, provenance: Provenance, reason: str, path: str = "", detector: int | None = None
+    ) -> None:
         """Say why a row is not converted."""
-        self.result.rejects.append(Reject(str(provenance), reason, path))
+        self.result.rejects.append(Reject(str(provenance), reason, path, detector))
 
     def skip(self, relative: str, reason: str) -> None:
         """Say why a file is left out."""

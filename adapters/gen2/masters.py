@@ -122,7 +122,7 @@ class _RowReader(MasterTable):
                 continue
             problem = why_not(found[1])
             if problem:
-                self.reject(provenance, f"{found[0]} {problem}", self.path(found[0]))
+                self.reject(provenance, f"{found[0]} {problem}", self.path(found[0]), self.detector(c, row))
                 continue
             key = self.key(c, row, provenance, found[0])
             if key is not None and self.add_master(c, key, *found, row, provenance):
@@ -133,6 +133,7 @@ class _RowReader(MasterTable):
             if not wanted or all(self.excludes(e) for e in expected):
                 self.result.skips.append(Skip(str(provenance), "left out by --types or --exclude"))
                 return
+            detector = self.detector(self.calibrations[0], row)
             # The row still took part in Gen2's lookups, so it is evidence for the dialect.
             for c in self.calibrations:
                 key = self.key(c, row, None)
@@ -142,12 +143,13 @@ class _RowReader(MasterTable):
             broken = [name for e in expected if (name := self.source.index.dangling(e)) is not None]
             if broken:
                 self.result.seen.update(broken)
-                self.reject(provenance, f"{broken[0]} {LINK_TO_NOTHING}")
+                self.reject(provenance, f"{broken[0]} {LINK_TO_NOTHING}", detector=detector)
                 return
             self.reject(
                 provenance,
                 f"file not found: expected {' or '.join(expected)} below {self.source.root}; "
                 "restore the file, or leave the row out with --exclude",
+                detector=detector,
             )
 
     def _leave_out(self, row: Row) -> None:

@@ -28,12 +28,12 @@ from ..progress import Progress, no_progress
 from ..target import TargetState, local_path, read_target
 from ..timespans import Span, stamp
 from ..writers.curated_files import Job, Made, destination, do_jobs
+from .beginning import begin_plan
 from .collections import plan_collections
 from .curated_difference import CuratedDifference, Key, Wanted, compare_curated
 from .datasets import check_dataset_type
 from .hand_offs import plan_curated_hand_offs
 from .handed_files import digest, plan_given
-from .instrument import plan_instrument, serial_periods
 from .items import dataset_name
 from .plan import Plan
 from .which_camera import camera_of
@@ -141,10 +141,8 @@ def make_curate_plan(
     types = {*STANDARD_TYPES, *ingestible(camera), *(r.dataset_type for r in rules)}
     state = read_target(butler, instrument, types)
     source = recipe.package or "files"
-    title = f"{instrument}: {source}, label {recipe.label!r}, transfer {recipe.transfer}"
-    plan = Plan("curate", title, recipe, is_by_type=True)
-    plan.instrument, plan.conflicts, plan.decisions = plan_instrument(camera.instrument, state, update=False)
-    plan.serials = serial_periods(camera.instrument)
+    plan = begin_plan("curate", source, camera, recipe, state)
+    plan.is_by_type = True
     given, plan.rejects = plan_given(camera, recipe.label, recipe.given())
     runs = RunNamer(instrument, recipe.label)
     recorded = ledger.digests() if ledger is not None else {}
