@@ -19,6 +19,11 @@ from .recorded import Recorded, read_recorded
 Dataset = tuple[str, str, DataId]
 """Dataset type, RUN and data ID."""
 
+MODIFIED = "it was modified"
+"""What is said of a file of the same size with another time; its content may be as it was."""
+
+NO_CHECKSUM = "its content cannot be compared: no checksum is recorded, and "
+
 
 class Records:
     """What ledger and datastore know of the datasets of a repository.
@@ -39,6 +44,12 @@ class Records:
         self.checksum = checksum
         self.renewed: set[str] = set()
         """Datasets of which time or digest in the ledger are not what they are, though nothing has changed."""
+        self.compared: set[str] = set()
+        """Files of the source that were compared with what is known of them."""
+        self.modified: set[str] = set()
+        """Those among them of which only the time is known to be another."""
+        self.changed: set[str] = set()
+        """Those that have changed in another way."""
         self._recorded = read_recorded(ledger) if butler is not None else {}
         self._butler = butler
         self._instrument = instrument
@@ -100,6 +111,9 @@ class Records:
         name = dataset_name(*dataset)
         known = self._known(name)
         why = self._compare(name, known, file, may_be_part)
+        self.compared.add(file.path)
+        if why:
+            (self.modified if is_modified(why) else self.changed).add(file.path)
         if why and known is not None and known.file != file.path:
             why += f"; it was converted from {known.file}"
         return why
@@ -120,7 +134,9 @@ class Records:
         if known is not None:
             if known.size != file.size:
                 return f"it has {file.size} bytes, and had {known.size}"
-            return "" if known.mtime_ns == file.mtime_ns else "it was modified"
+            if known.mtime_ns == file.mtime_ns:
+                return ""
+            return f"{MODIFIED}, and {self._why_not_told(name, file.path)}" if self.checksum else MODIFIED
         stored = self._stored.get(name)
         if stored is None or stored.size in (None, file.size) or (may_be_part and _is_part(stored.path)):
             return ""
@@ -131,6 +147,15 @@ class Records:
         if path not in self._digests:
             self._digests[path] = _sha256(path)
         return self._digests[path]
+
+    def _why_not_told(self, name: str, source: str) -> str:
+        """Why nothing says whether a content is what it was."""
+        path = self._path(name)
+        if not path or not os.path.exists(path):
+            return f"{NO_CHECKSUM}what the repository had of it is gone"
+        if _is_same(path, source):
+            return f"{NO_CHECKSUM}there is no other copy"
+        return f"{NO_CHECKSUM}the repository has only a part of it"
 
     def _known(self, name: str) -> Recorded | None:
         """What is recorded of a dataset, if it says what the file was."""
@@ -147,6 +172,11 @@ class Records:
         if not path or _is_same(path, source) or (may_be_part and _is_part(path)):
             return ""
         return self.digest(path)
+
+
+def is_modified(why: str) -> bool:
+    """Whether what is said of a changed file is about its time only."""
+    return why.startswith(MODIFIED)
 
 
 def _sha256(path: str) -> str:

@@ -29,7 +29,7 @@ from .beginning import begin_plan
 from .collections import plan_collections
 from .current import add_datasets, add_told, plan_current_masters
 from .datasets import DatasetPlan, chunks, plan_raws
-from .folding import fold_rows
+from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
@@ -123,7 +123,7 @@ def make_plan(
     plan.items = {item.dataset: item for item in items}
     plan.present = [name for name in plan.present if plan.items[name].file not in bad]
     plan.renewed = known.renewed
-    plan.folded |= fold_rows(plan.rejects)
+    plan.folded |= fold_rows(plan.rejects) | fold_modified([*versions.modified, *settled.modified], known)
     if book is not None and butler is not None and not recipe.is_part:
         plan.skips += report_vanished(
             camera,
@@ -234,7 +234,7 @@ def _plan_raws(
     plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
     plan.decisions += compare_headers(records, state, by_exposure, raw_type)
-    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe.supersede)
+    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe)
     plan.conflicts += conflicts
     plan.folded |= folded
     plan.decisions += decisions

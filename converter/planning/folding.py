@@ -1,10 +1,11 @@
-"""Rejects of many rows for one reason, such as a file of a whole camera that is not there: one line. Pure."""
+"""What is told in one line: rejects of many rows for one reason, files that all have another time. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ..file_records import Records
 from ..nouns import Reject
 from ..numbers import number_ranges
 
@@ -49,3 +50,39 @@ def _numbers(numbers: Iterable[int]) -> str:
     if len(runs) <= FEW:
         return ", ".join(runs)
     return f"{', '.join(runs[:FEW])} and {len(runs) - FEW} more to {runs[-1].rpartition('..')[2]}"
+
+
+def fold_modified(lines: Iterable[str], records: Records) -> dict[str, str]:
+    """For conflicts about modification times the one line that stands for them, where they are about all files.
+
+    A source that was copied without its times is one thing to tell, not one for each file.
+
+    Parameters
+    ----------
+    lines
+        Conflicts that are about nothing but a modification time.
+    records
+        What was compared.
+
+    Returns
+    -------
+    folded
+        Empty if there are files that are as they were.
+    """
+    number, compared = len(records.modified), len(records.compared)
+    if number < 2 or number + len(records.changed) < compared:
+        return {}
+    which = f"all {number} files" if number == compared else f"{number} of {compared} files"
+    text = f"{which} that were converted before have another modification time and the same size"
+    if records.checksum:
+        text += (
+            ", and --checksum cannot tell whether they changed: no checksums are recorded, and the repository "
+            "has no copies of its own; give the files their times back (cp -a, rsync -t), or write new versions "
+            "with --supersede"
+        )
+    else:
+        text += (
+            ", as after a copy that does not keep times; --checksum compares contents and records the new "
+            "times of what is the same, --supersede writes new versions of all"
+        )
+    return dict.fromkeys(lines, text)

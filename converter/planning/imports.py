@@ -24,7 +24,7 @@ from .beginning import begin_plan
 from .collections import plan_collections
 from .current import add_datasets, add_told, plan_current_masters
 from .external import exposures_by_filter, plan_external
-from .folding import fold_rows
+from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
 from .items import dataset_name, master_items
 from .plan import Plan
@@ -214,3 +214,4 @@ def _plan_masters(
     present = (dataset_name(*what) for what in part.present)
     plan.present = [name for name in present if items[name].file not in bad]
     plan.renewed = records.renewed
+    plan.folded |= fold_modified(settled.modified, records)
