@@ -165,17 +165,20 @@ def make_curate_plan(
     wanted, texts = _of_package(package, runs, reader.made)
     wanted += given
     written = {t.name for t in STANDARD_TYPES.values() if t.written and recipe.wants(t.name)}
+    differing = _differing(wanted, state, reader.made, butler, instrument)
     difference = compare_curated(
         wanted,
         state,
         collection,
         runs.prefix,
         written if recipe.package else (),
-        _differing(wanted, state, reader.made, butler, instrument),
+        differing,
         ledger.rejected() if ledger is not None else (),
     )
     plan.conflicts += difference.conflicts
     plan.folded |= difference.folded
+    if ledger is not None and ledger.exists:
+        plan.folded |= _fold_strangers(difference.conflicts, differing, known, collection, runs.prefix)
     _add_operations(plan, camera, collection, difference, state)
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,
@@ -273,6 +276,22 @@ def _differing(
         if digest(stored) != (new or digest(one.source)):
             result[key] = f"{one.run} has another content than {_called(one)} gives"
     return result
+
+
+def _fold_strangers(
+    conflicts: Sequence[str], differing: Iterable[Key], known: Collection[Key], collection: str, prefix: str
+) -> dict[str, str]:
+    """One line for all conflicts with a package's datasets that no conversion wrote."""
+    strangers = [key for key in differing if key[1].startswith(prefix)]
+    if not strangers or any(run.startswith(prefix) for _, run, _ in known):
+        return {}
+    number = f"{len(strangers)} dataset{' has' if len(strangers) == 1 else 's have'}"
+    line = (
+        f"{collection}: {number} the names that curate gives, another content, and no conversion wrote them, as "
+        "after the stack's butler write-curated-calibrations with the same label; keep what is there, or write "
+        "to a new collection with --label NEW"
+    )
+    return dict.fromkeys(conflicts, line)
 
 
 def _called(one: Wanted) -> str:
