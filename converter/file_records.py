@@ -44,12 +44,12 @@ class Records:
         self.checksum = checksum
         self.renewed: set[str] = set()
         """Datasets of which time or digest in the ledger are not what they are, though nothing has changed."""
-        self.compared: set[str] = set()
-        """Files of the source that were compared with what is known of them."""
         self.modified: set[str] = set()
-        """Those among them of which only the time is known to be another."""
+        """Files of the source of which only the time is known to be another."""
         self.changed: set[str] = set()
         """Those that have changed in another way."""
+        self.some_unchanged = False
+        """Whether any file is as it was."""
         self._recorded = read_recorded(ledger) if butler is not None else {}
         self._butler = butler
         self._instrument = instrument
@@ -111,9 +111,10 @@ class Records:
         name = dataset_name(*dataset)
         known = self._known(name)
         why = self._compare(name, known, file, may_be_part)
-        self.compared.add(file.path)
         if why:
             (self.modified if is_modified(why) else self.changed).add(file.path)
+        else:
+            self.some_unchanged = True
         if why and known is not None and known.file != file.path:
             why += f"; it was converted from {known.file}"
         return why

@@ -69,10 +69,10 @@ def fold_modified(lines: Iterable[str], records: Records) -> dict[str, str]:
     folded
         Empty if there are files that are as they were.
     """
-    number, compared = len(records.modified), len(records.compared)
-    if number < 2 or number + len(records.changed) < compared:
+    number, others = len(records.modified), len(records.changed)
+    if number < 2 or records.some_unchanged:
         return {}
-    which = f"all {number} files" if number == compared else f"{number} of {compared} files"
+    which = f"{number} of {number + others} files" if others else f"all {number} files"
     text = f"{which} that were converted before have another modification time and the same size"
     if records.checksum:
         text += (
