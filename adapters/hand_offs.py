@@ -12,9 +12,12 @@ WRITE_CAMERA = (
     "*sys.argv[3:])' {class_name} {repo} {collection}{labels}"
 )
 WRITE_CURATED = (
-    "butler write-curated-calibrations {repo} {instrument} curated && "
-    "butler collection-chain --mode extend {repo} {chain} {instrument}/calib/curated"
+    "butler write-curated-calibrations {repo} {instrument} curated-stack && "
+    "butler collection-chain --mode extend {repo} {chain} {instrument}/calib/curated-stack"
 )
+"""The same for a Gen2 repository, whose label stands for other masters. Not ``curated``: there ``curate`` writes
+datasets of the same names, and whoever comes second is refused."""
+
 WRITE_PACKAGE = (
     "butler write-curated-calibrations {repo} {instrument} {other} && "
     "butler collection-chain --mode extend {repo} {chain} {instrument}/calib/{other}"

@@ -7,27 +7,22 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from lsst.daf.butler import Butler
 
 from .datastore import Stored, stored_records
-from .ledger import Ledger
 from .nouns import DataId, Gen2to3Error, Master, RawFile
 from .pixels import SOURCE_HDU, opened, read_primary
 from .planning.items import dataset_name
+from .recorded import Recorded, read_recorded
 
 Dataset = tuple[str, str, DataId]
 """Dataset type, RUN and data ID."""
 
+MODIFIED = "it was modified"
+"""What is said of a file of the same size with another time; its content may be as it was."""
 
-class Recorded(NamedTuple):
-    """A source file as the ledger has it; time in Unix nanoseconds, ``""`` for no digest."""
-
-    file: str
-    size: int
-    mtime_ns: int
-    sha256: str
+NO_CHECKSUM = "its content cannot be compared: no checksum is recorded, and "
 
 
 class Records:
@@ -49,9 +44,13 @@ class Records:
         self.checksum = checksum
         self.renewed: set[str] = set()
         """Datasets of which time or digest in the ledger are not what they are, though nothing has changed."""
-        # Of what is recorded several times, the last line counts.
-        lines = Ledger(ledger).files() if ledger is not None and butler is not None else ()
-        self._recorded = {line[0]: Recorded(*line[1:]) for line in lines}
+        self.modified: set[str] = set()
+        """Files of the source of which only the time is known to be another."""
+        self.changed: set[str] = set()
+        """Those that have changed in another way."""
+        self.some_unchanged = False
+        """Whether any file is as it was."""
+        self._recorded = read_recorded(ledger) if butler is not None else {}
         self._butler = butler
         self._instrument = instrument
         self._stored: dict[str, Stored] = {}
@@ -61,7 +60,7 @@ class Records:
         """Ask the Butler for the files of datasets of which the ledger does not say enough."""
         unknown = []
         for dataset in datasets:
-            known = self._recorded.get(dataset_name(*dataset))
+            known = self._known(dataset_name(*dataset))
             if known is None or (self.checksum and not known.sha256):
                 unknown.append(dataset)
         self._ask(unknown)
@@ -110,16 +109,21 @@ class Records:
             Whether the repository may have a part of the file only.
         """
         name = dataset_name(*dataset)
-        known = self._recorded.get(name)
+        known = self._known(name)
         why = self._compare(name, known, file, may_be_part)
+        if why:
+            (self.modified if is_modified(why) else self.changed).add(file.path)
+        else:
+            self.some_unchanged = True
         if why and known is not None and known.file != file.path:
             why += f"; it was converted from {known.file}"
         return why
 
     def _compare(self, name: str, known: Recorded | None, file: Master | RawFile, may_be_part: bool) -> str:
         if self.checksum:
-            before = known.sha256 if known is not None else ""
-            before = before or self._content(name, file.path, may_be_part)
+            before = (known.sha256 if known is not None else "") or self._content(
+                name, file.path, may_be_part
+            )
             now = self.digest(file.path)
             if before and before != now:
                 return "its content is another"
@@ -131,7 +135,9 @@ class Records:
         if known is not None:
             if known.size != file.size:
                 return f"it has {file.size} bytes, and had {known.size}"
-            return "" if known.mtime_ns == file.mtime_ns else "it was modified"
+            if known.mtime_ns == file.mtime_ns:
+                return ""
+            return f"{MODIFIED}, and {self._why_not_told(name, file.path)}" if self.checksum else MODIFIED
         stored = self._stored.get(name)
         if stored is None or stored.size in (None, file.size) or (may_be_part and _is_part(stored.path)):
             return ""
@@ -143,6 +149,20 @@ class Records:
             self._digests[path] = _sha256(path)
         return self._digests[path]
 
+    def _why_not_told(self, name: str, source: str) -> str:
+        """Why nothing says whether a content is what it was."""
+        path = self._path(name)
+        if not path or not os.path.exists(path):
+            return f"{NO_CHECKSUM}what the repository had of it is gone"
+        if _is_same(path, source):
+            return f"{NO_CHECKSUM}there is no other copy"
+        return f"{NO_CHECKSUM}the repository has only a part of it"
+
+    def _known(self, name: str) -> Recorded | None:
+        """What is recorded of a dataset, if it says what the file was."""
+        known = self._recorded.get(name)
+        return None if known is None or known.mtime_ns is None else known
+
     def _path(self, name: str) -> str:
         stored = self._stored.get(name)
         return "" if stored is None else stored.path
@@ -153,6 +173,11 @@ class Records:
         if not path or _is_same(path, source) or (may_be_part and _is_part(path)):
             return ""
         return self.digest(path)
+
+
+def is_modified(why: str) -> bool:
+    """Whether what is said of a changed file is about its time only."""
+    return why.startswith(MODIFIED)
 
 
 def _sha256(path: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.camera import HandOffRule
+from adapters.gen2.calibrations import Calibrations
 from adapters.gen2.directory import DirectoryIndex
 from adapters.gen2.files import describe, printable, sniff_many
 from adapters.gen2.leftovers import account_for
-from adapters.gen2.masters import Calibrations, read_calibrations
+from adapters.gen2.masters import read_calibrations
 from adapters.gen2.overrides import with_zones
 from adapters.gen2.raws import Raws, read_raws
 from adapters.gen2.source import Gen2Source, open_source, why_not

@@ -219,10 +219,15 @@ def decisions_about(
 
 
 def left_out(ledger: Ledger) -> list[LeftOut]:
-    """All that was rejected or skipped when it was last met."""
+    """All that was rejected or skipped when it was last met, and was not converted since."""
+    standing = ledger.left_out()
     rows = ledger.rows(
         "select conversion, state, source, file, reason from items "
         "where state in ('rejected', 'skipped', 'handed-off') and file != '' and rowid in "
         "(select max(rowid) from items group by file, key, source) order by rowid"
     )
-    return [LeftOut(r["conversion"], r["state"], r["source"], r["file"], r["reason"]) for r in rows]
+    return [
+        LeftOut(r["conversion"], r["state"], r["source"], r["file"], r["reason"])
+        for r in rows
+        if r["file"] in standing
+    ]

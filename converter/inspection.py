@@ -20,6 +20,7 @@ from adapters.gen2.overrides import templates_of
 
 from .gather import Gathered, gather
 from .nouns import Reject, Skip
+from .planning.folding import fold_rows
 from .planning.validity import plan_validity
 from .readings import Boundaries, Reading, choose_reading, detect_dialect
 from .recipe import Recipe
@@ -228,6 +229,11 @@ def inspect_source(recipe: Recipe) -> Inspection:
     claims = [c for c in gathered.claims if c.master in masters]
     validity = plan_validity(camera, recipe, masters, claims, gathered.boundaries, {})
     detectors, filters = _unknown(gathered)
+    rejects = (
+        *gathered.rejects,
+        *(Reject(path, reason, path) for path, reason in sorted(bad.items())),
+        *validity.rejects,
+    )
     return Inspection(
         recipe=recipe,
         root=str(source.root.root),
@@ -246,12 +252,8 @@ def inspect_source(recipe: Recipe) -> Inspection:
         unknown_detectors=detectors,
         unknown_filters=filters,
         overlaps=tuple(validity.conflicts),
-        folded=validity.folded,
-        rejects=(
-            *gathered.rejects,
-            *(Reject(path, reason, path) for path, reason in sorted(bad.items())),
-            *validity.rejects,
-        ),
+        folded=validity.folded | fold_rows(rejects),
+        rejects=rejects,
         skips=tuple(gathered.skips),
         hand_offs=tuple(
             HandOffFiles(rule.dataset_type, len(files), files[0] if files else "")

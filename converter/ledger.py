@@ -288,14 +288,6 @@ class Ledger:
         rows = self._open().execute("select file from items where state = 'rejected' and file != ''")
         return {row[0] for row in rows}
 
-    def files(self) -> Iterator[tuple[str, str, int, int, str]]:
-        """Dataset, file, size, modification time (Unix ns) and SHA-256 of all that was recorded, in order."""
-        if self.exists:
-            yield from self._open().execute(
-                "select dataset, file, size, mtime_ns, ifnull(sha256, '') from items "
-                "where state = 'done' and mtime_ns is not null order by rowid"
-            )
-
     def files_of(self, command: str) -> Iterator[tuple[str, str]]:
         """Dataset and file of all that a command wrote or found."""
         if self.exists:

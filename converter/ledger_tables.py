@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlite_utils
 
@@ -70,6 +74,15 @@ TABLES: dict[str, dict[str, Any]] = {
         "result": str,
         "recorded_utc": str,
     },
+    "moves": {
+        "conversion": int,
+        "file": str,
+        "size": int,
+        "mtime_ns": int,
+        "sha256": str,
+        "stored": str,
+        "deleted_utc": str,
+    },
 }
 
 # What was planned and not yet settled is looked for at every start.
@@ -86,7 +99,7 @@ def open_database(path: Path) -> sqlite_utils.Database:
     """
     db = sqlite_utils.Database(path)
     there = set(db.table_names())
-    if "intents" in there:
+    if there >= TABLES.keys():
         return db
     # All tables or none, and one wait for the disk.
     db.execute("BEGIN IMMEDIATE")
@@ -102,3 +115,34 @@ def open_database(path: Path) -> sqlite_utils.Database:
     db.execute("update collections set state = 'done' where state is null")
     db.conn.commit()
     return db
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a ledger to read: it is neither made nor completed, and nothing is written.
+
+    Parameters
+    ----------
+    path
+        The SQLite file.
+
+    Notes
+    -----
+    Where a process was killed in the middle of a transaction, SQLite first
+    has to roll back what that left half written.
+    """
+    with closing(_connect(path, "ro")) as db:
+        try:
+            db.execute("select 1 from sqlite_master").fetchone()
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+        else:
+            yield db
+            return
+    with closing(_connect(path, "rw")) as db:
+        yield db
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode={mode}", uri=True)

@@ -8,22 +8,22 @@ so a kill leaves both copies of some files, and the same command goes on.
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from adapters.gen2.directory import HDU_OF_PATH
 
+from . import moves as move_book
 from .files_check import is_as_recorded, sha256
+from .ledger import Ledger
 from .movable import why_not_movable
+from .moves import Move
 from .nouns import Gen2to3Error, Reject, Skip
 from .planning.plan import Plan
 from .progress import Progress, no_progress
@@ -31,10 +31,6 @@ from .recorded import Recorded, read_recorded
 from .stored import StoredFile, read_stored
 from .target import open_reading
 
-TABLE = (
-    "create table if not exists moves (conversion integer, file text, size integer, mtime_ns integer, "
-    "sha256 text, stored text, deleted_utc text)"
-)
 MOVED = "was moved into the repository by an earlier conversion"
 
 
@@ -61,13 +57,6 @@ class Moved:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    record: Recorded
-    sha256: str
-    stored: tuple[str, ...]
-
-
 def resume(ledger: Path | None) -> Moved:
     """Delete what an interrupted conversion recorded as about to be deleted.
 
@@ -76,18 +65,9 @@ def resume(ledger: Path | None) -> Moved:
     result = Moved()
     if ledger is None or not ledger.is_file():
         return result
-    with _opened(ledger) as db:
-        db.execute(TABLE)
-        rows = db.execute(
-            "select conversion, file, size, mtime_ns, sha256, stored from moves where deleted_utc is null"
-        ).fetchall()
-        moves = [
-            _Move(
-                Recorded(file, size, mtime_ns, digest, "move", conversion), digest, tuple(json.loads(stored))
-            )
-            for conversion, file, size, mtime_ns, digest, stored in rows
-        ]
-        _delete(db, moves, result, check=True)
+    with _writing(ledger) as book:
+        if moves := move_book.pending(book):
+            _delete(book, moves, result, check=True)
     return result
 
 
@@ -120,7 +100,7 @@ def finish(
     stored = read_stored(butler).files
     wanted = {HDU_OF_PATH.sub("", reject.path) for reject in rejects if reject.path}
     used = _used_in_place(stored.values())
-    moves: list[_Move] = []
+    moves: list[Move] = []
     sources = list(_sources(stored.values(), read_recorded(ledger)))
     for record, files in progress(sources, "comparing", len(sources)):
         if not os.path.lexists(record.file):
@@ -140,23 +120,10 @@ def finish(
         if why:
             result.kept.append(Reject(record.file, why))
         else:
-            moves.append(_Move(record, digest, tuple(file.path for file in files)))
-    with _opened(ledger) as db:
-        db.execute(TABLE)
-        with db:
-            db.executemany(
-                "insert into moves values (?, ?, ?, ?, ?, ?, null)",
-                (
-                    (m.record.conversion, m.record.file, m.record.size, m.record.mtime_ns, m.sha256,
-                     json.dumps(m.stored))
-                    for m in moves
-                ),
-            )  # fmt: skip
-            db.executemany(
-                "update items set sha256 = ? where file = ? and size = ? and mtime_ns = ? and state = 'done'",
-                ((m.sha256, m.record.file, m.record.size, m.record.mtime_ns) for m in moves),
-            )
-        _delete(db, moves, result, check=False)
+            moves.append(Move(record, digest, tuple(file.path for file in files)))
+    with _writing(ledger) as book:
+        move_book.record(book, moves)
+        _delete(book, moves, result, check=False)
     return result
 
 
@@ -164,14 +131,8 @@ def without_moved(plan: Plan, ledger: Path | None) -> None:
     """Rows whose files were moved earlier are no rejects of a plan."""
     if ledger is None or not ledger.is_file():
         return
-    with _opened(ledger, mode="ro") as db:
-        if not db.execute("select 1 from sqlite_master where name = 'moves'").fetchone():
-            return
-        rows = db.execute(
-            "select distinct source, key from items where state = 'done' and key != '' and file in "
-            "(select file from moves where deleted_utc is not null)"
-        )
-        moved = {f"{source} table {' row '.join(key.rsplit(' ', 1))}" for source, key in rows}
+    rows = move_book.rows_of_deleted(Ledger(ledger))
+    moved = {f"{source} table {' row '.join(key.rsplit(' ', 1))}" for source, key in rows}
     found = [r for r in plan.rejects if r.item in moved and r.reason.startswith("file not found")]
     if found:
         plan.rejects[:] = [r for r in plan.rejects if r not in set(found)]
@@ -179,11 +140,10 @@ def without_moved(plan: Plan, ledger: Path | None) -> None:
 
 
 @contextmanager
-def _opened(ledger: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+def _writing(ledger: Path) -> Iterator[Ledger]:
+    """The ledger, without which nothing is deleted."""
     try:
-        uri = f"file:{quote(str(ledger.absolute()))}?mode={mode}"
-        with closing(sqlite3.connect(uri, uri=True, timeout=60)) as db:
-            yield db
+        yield Ledger(ledger)
     except sqlite3.Error as exc:
         raise Gen2to3Error(
             f"ledger {ledger}: {exc}; files of the source that are left stay where they are"
@@ -240,8 +200,7 @@ def _settle(path: str) -> None:
             os.close(descriptor)
 
 
-def _delete(db: sqlite3.Connection, moves: Iterable[_Move], result: Moved, check: bool) -> None:
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def _delete(book: Ledger, moves: Iterable[Move], result: Moved, check: bool) -> None:
     done: list[str] = []
     try:
         for move in moves:
@@ -251,17 +210,11 @@ def _delete(db: sqlite3.Connection, moves: Iterable[_Move], result: Moved, check
                 result.deleted += 1
                 done.append(move.record.file)
     finally:
-        with db:
-            db.executemany(
-                "update moves set deleted_utc = ? where file = ? and deleted_utc is null",
-                ((now, file) for file in done),
-            )
-    with db:
-        # What is kept is looked at afresh by the next conversion.
-        db.execute("delete from moves where deleted_utc is null")
+        move_book.mark_deleted(book, done)
+    move_book.forget_pending(book)
 
 
-def _delete_one(move: _Move, check: bool) -> str:
+def _delete_one(move: Move, check: bool) -> str:
     try:
         if os.path.lexists(move.record.file):
             if os.path.islink(move.record.file) or not is_as_recorded(move.record):

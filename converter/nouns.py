@@ -295,12 +295,14 @@ class CuratedDocument:
 class Reject:
     """A row or file that cannot be converted, and why.
 
-    ``path`` is the file concerned, where the item is a row.
+    ``path`` is the file concerned, where the item is a row; ``detector`` the
+    Gen3 detector that the row is about, if that is known.
     """
 
     item: str
     reason: str
     path: str = ""
+    detector: int | None = None
 
     def __str__(self) -> str:
         # Some reasons name the file themselves; once is enough for a reader.

@@ -1,31 +1,31 @@
-"""What the ledger says of the file of a dataset, read without touching the ledger."""
+"""What the ledger says of the source of a dataset's file, read without touching the ledger."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import NamedTuple
 
+from .ledger import FOUND
+from .ledger_tables import reading
 from .nouns import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The source of one dataset's file.
 
-    Parameters
+    Attributes
     ----------
     file
         Path of the source.
     size, mtime_ns, sha256
-        What the source was when it was converted, as far as known.
+        What the source was when it was converted, as far as known; the time
+        in Unix nanoseconds.
     transfer
         How it came into the repository, as it was asked for.
     conversion
-        Number of the conversion that wrote it, or found it.
+        Number of the conversion that recorded it last.
     """
 
     file: str
@@ -34,6 +34,12 @@ class Recorded:
     sha256: str | None
     transfer: str
     conversion: int
+
+
+ROWS = (
+    "select dataset, file, size, mtime_ns, sha256, conversion, reason from items "
+    "where state = 'done' and file != '' and dataset != '' order by rowid"
+)
 
 
 def read_recorded(ledger: Path | None) -> dict[str, Recorded]:
@@ -48,32 +54,37 @@ def read_recorded(ledger: Path | None) -> dict[str, Recorded]:
     ------
     UsageError
         The file is no ledger.
+
+    Notes
+    -----
+    A later row counts if it says what the file was; a digest holds for as
+    long as size and time are the same. What was only found again by a later
+    conversion came into the repository as the earlier one says.
     """
     if ledger is None or not ledger.is_file():
         return {}
     transfers: dict[int, str] = {}
     found: dict[str, Recorded] = {}
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(ledger.absolute()))}?mode=ro", uri=True)) as db:
+        with reading(ledger) as db:
+            tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
+            if not tables >= {"conversions", "items"}:
+                return {}  # made, and nothing was recorded yet
             for number, recipe in db.execute("select id, recipe from conversions"):
                 choices = json.loads(recipe or "{}")
                 # A plan of a suite has its choices one level lower, or none.
                 transfers[number] = str(choices.get("transfer") or "auto")
-            rows = db.execute(
-                "select dataset, file, size, mtime_ns, sha256, conversion from items "
-                "where state = 'done' and file != '' and dataset != '' order by rowid"
-            )
-            for dataset, file, size, mtime_ns, sha256, conversion in rows:
+            for dataset, file, size, mtime_ns, sha256, conversion, reason in db.execute(ROWS):
+                transfer = transfers.get(conversion, "auto")
                 before = found.get(dataset)
-                if (
-                    sha256 is None
-                    and before is not None
-                    and (before.size, before.mtime_ns) == (size, mtime_ns)
-                ):
-                    sha256 = before.sha256
-                found[dataset] = Recorded(
-                    file, size, mtime_ns, sha256, transfers.get(conversion, "auto"), conversion
-                )
+                if before is not None:
+                    if mtime_ns is None:
+                        continue
+                    if sha256 is None and (before.size, before.mtime_ns) == (size, mtime_ns):
+                        sha256 = before.sha256
+                    if reason == FOUND:
+                        transfer = before.transfer
+                found[dataset] = Recorded(file, size, mtime_ns, sha256, transfer, conversion)
     except (sqlite3.Error, ValueError, AttributeError) as exc:
         raise UsageError(
             f"ledger {ledger}: {exc}; move the file away (it is only a record), or name another with --ledger"

@@ -19,10 +19,10 @@ from converter.nouns import (
 )
 
 from ..camera import Calibration, Camera
+from .calibrations import claim_of, row_texts
 from .files import printable
 from .keys import KeyMaker, Row, dicts
 from .lookup import Table
-from .masters import claim_of, row_texts
 from .repository import RegistryLocation, registry_in
 from .tables import read_tables
 

@@ -127,7 +127,7 @@ def read_raws(
             continue
         if broken := source.raw_index.dangling(relative) if found is None else None:
             result.seen.add(broken)
-            result.rejects.append(Reject(str(where), f"{broken} {LINK_TO_NOTHING}"))
+            result.rejects.append(Reject(str(where), f"{broken} {LINK_TO_NOTHING}", "", detector))
             continue
         if entry is None or found is None:
             result.rejects.append(
@@ -135,11 +135,14 @@ def read_raws(
                     str(where),
                     f"file not found: expected {relative} below {source.raw_root}; "
                     "restore the file, or leave it out with --exclude",
+                    detector=detector,
                 )
             )
             continue
         if problem := why_not(entry[1]):
-            result.rejects.append(Reject(str(where), f"{found} {problem}", f"{source.raw_root}/{found}"))
+            result.rejects.append(
+                Reject(str(where), f"{found} {problem}", f"{source.raw_root}/{found}", detector)
+            )
             continue
         if by_data_id.setdefault((exposure, detector), found) != found:
             result.rejects.append(
@@ -148,6 +151,7 @@ def read_raws(
                     f"{found} has the same exposure and detector as {by_data_id[exposure, detector]}; "
                     "one of the two has to be left out with --exclude",
                     f"{source.raw_root}/{found}",
+                    detector,
                 )
             )
             continue

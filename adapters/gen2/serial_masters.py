@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from converter.nouns import (
     DataId,
@@ -21,14 +20,12 @@ from converter.timespans import SECOND, Span, local_to_utc, parse_time, stamp, t
 
 from ..camera import Calibration, Camera
 from ..instrument import DetectorSerial
+from .calibrations import Calibrations
 from .keys import Row, date_text, dicts
 from .lookup import Table
 from .serial_files import SerialFile
 from .source import LINK_TO_NOTHING, CalibSource, why_not
 from .templates import Template
-
-if TYPE_CHECKING:
-    from .masters import Calibrations
 
 ADVICE = "correct the registry, or leave it out with --exclude"
 

@@ -25,15 +25,17 @@ from ..operations import InsertExposures
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
 from ..target import TargetState, open_reading, read_target, require_splitting
+from .beginning import begin_plan
 from .collections import plan_collections
-from .datasets import DatasetPlan, chunks, plan_masters, plan_raws
+from .current import add_datasets, add_told, plan_current_masters
+from .datasets import DatasetPlan, chunks, plan_raws
+from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
-from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items, raw_items
 from .plan import Plan
 from .raw_versions import RawVersions, compare_headers, settle_raws, tell_changed
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
-from .superseding import Settled, settle_versions
+from .superseding import Settled
 from .validity import exposure_times, plan_validity
 from .vanished import report_vanished
 from .visits import converted_exposures, plan_visits
@@ -77,17 +79,10 @@ def make_plan(
     dataset_types = {camera.raw.dataset_type, *(c.dataset_type for c in camera.calibrations)}
     dataset_types |= {rule.dataset_type for rule in camera.hand_offs}
     state = read_target(butler, instrument, dataset_types)
-    title = f"{instrument}: {recipe.root}, label {recipe.label!r}, transfer {recipe.transfer}"
-    plan = Plan("convert", title, recipe)
+    plan = begin_plan("convert", recipe.root, camera, recipe, state, recipe.update_instrument)
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
     plan.decisions += _template_decisions(camera)
-    plan.instrument, conflicts, decisions = plan_instrument(
-        camera.instrument, state, recipe.update_instrument
-    )
-    plan.conflicts += conflicts
-    plan.decisions += decisions
-    plan.serials = serial_periods(camera.instrument)
 
     book = ledger_path(target, ledger)
     known = Records(book, butler, instrument, recipe.checksum)
@@ -95,14 +90,7 @@ def make_plan(
     raws, records = _plan_raws(gathered, recipe, state, plan, versions, progress)
     masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
-        plan.types += part.types
-        plan.conflicts += part.conflicts
-        plan.folded |= part.folded
-        plan.decisions += part.decisions
-        plan.rejects += part.rejects
-        plan.written += part.written
-        plan.existing += part.existing
-        plan.certified += part.certified
+        add_datasets(plan, part)
         plan.present += [dataset_name(*what) for what in part.present]
     # Of a file that has become bad, the ledger keeps what it says.
     bad = {master.path for key, master in settled.masters.items() if key in settled.bad} | versions.bad.keys()
@@ -113,7 +101,6 @@ def make_plan(
         plan.visits, plan.visit_counts = visits.operations, visits.counts
         plan.skips += visits.skips
         plan.conflicts += visits.conflicts
-    plan.certifies, plan.decertifies = masters.certifies, masters.decertifies
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,
         recipe.label,
@@ -136,6 +123,7 @@ def make_plan(
     plan.items = {item.dataset: item for item in items}
     plan.present = [name for name in plan.present if plan.items[name].file not in bad]
     plan.renewed = known.renewed
+    plan.folded |= fold_rows(plan.rejects) | fold_modified([*versions.modified, *settled.modified], known)
     if book is not None and butler is not None and not recipe.is_part:
         plan.skips += report_vanished(
             camera,
@@ -246,7 +234,7 @@ def _plan_raws(
     plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
     plan.decisions += compare_headers(records, state, by_exposure, raw_type)
-    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe.supersede)
+    conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe)
     plan.conflicts += conflicts
     plan.folded |= folded
     plan.decisions += decisions
@@ -284,10 +272,7 @@ def _plan_masters(
     masters = matched.masters
     claims = [c for c in gathered.claims if c.master in masters]
     validity = plan_validity(camera, recipe, masters, claims, gathered.boundaries, times)
-    plan.decisions += validity.decisions
-    plan.rejects += validity.rejects
-    plan.conflicts += validity.conflicts
-    plan.folded |= validity.folded
+    add_told(plan, validity)
     if not recipe.split_masters:
         plan.decisions += _unreadable(camera, masters)
     kept = {key: m for key, m in masters.items() if key not in validity.refused}
@@ -300,22 +285,7 @@ def _plan_masters(
         unlisted = {m.path for m in unrelated.values() if not m.provenance.table}
         plan.skips = [skip for skip in plan.skips if skip.path not in unlisted]
         plan.skips += report_unrelated(camera.instrument.name, recipe.label, unrelated)
-    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
-    plan.conflicts += settled.conflicts
-    plan.folded |= settled.folded
-    plan.decisions += settled.decisions
-    plan.rejects += settled.rejects
-    part = plan_masters(
-        camera,
-        recipe.label,
-        settled.masters.values(),
-        settled.spans,
-        state,
-        recipe.split_masters,
-        settled.ours,
-        recipe.supersede,
-    )
-    return part, settled
+    return plan_current_masters(camera, recipe, state, kept, validity.spans, records, plan)
 
 
 def _unreadable(camera: Camera, masters: Iterable[MasterKey]) -> list[Decision]:

@@ -28,12 +28,12 @@ from ..progress import Progress, no_progress
 from ..target import TargetState, local_path, read_target
 from ..timespans import Span, stamp
 from ..writers.curated_files import Job, Made, destination, do_jobs
+from .beginning import begin_plan
 from .collections import plan_collections
 from .curated_difference import CuratedDifference, Key, Wanted, compare_curated
 from .datasets import check_dataset_type
 from .hand_offs import plan_curated_hand_offs
 from .handed_files import digest, plan_given
-from .instrument import plan_instrument, serial_periods
 from .items import dataset_name
 from .plan import Plan
 from .which_camera import camera_of
@@ -141,10 +141,8 @@ def make_curate_plan(
     types = {*STANDARD_TYPES, *ingestible(camera), *(r.dataset_type for r in rules)}
     state = read_target(butler, instrument, types)
     source = recipe.package or "files"
-    title = f"{instrument}: {source}, label {recipe.label!r}, transfer {recipe.transfer}"
-    plan = Plan("curate", title, recipe, is_by_type=True)
-    plan.instrument, plan.conflicts, plan.decisions = plan_instrument(camera.instrument, state, update=False)
-    plan.serials = serial_periods(camera.instrument)
+    plan = begin_plan("curate", source, camera, recipe, state)
+    plan.is_by_type = True
     given, plan.rejects = plan_given(camera, recipe.label, recipe.given())
     runs = RunNamer(instrument, recipe.label)
     recorded = ledger.digests() if ledger is not None else {}
@@ -167,17 +165,20 @@ def make_curate_plan(
     wanted, texts = _of_package(package, runs, reader.made)
     wanted += given
     written = {t.name for t in STANDARD_TYPES.values() if t.written and recipe.wants(t.name)}
+    differing = _differing(wanted, state, reader.made, butler, instrument)
     difference = compare_curated(
         wanted,
         state,
         collection,
         runs.prefix,
         written if recipe.package else (),
-        _differing(wanted, state, reader.made, butler, instrument),
+        differing,
         ledger.rejected() if ledger is not None else (),
     )
     plan.conflicts += difference.conflicts
     plan.folded |= difference.folded
+    if ledger is not None and ledger.exists:
+        plan.folded |= _fold_strangers(difference.conflicts, differing, known, collection, runs.prefix)
     _add_operations(plan, camera, collection, difference, state)
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument,
@@ -275,6 +276,22 @@ def _differing(
         if digest(stored) != (new or digest(one.source)):
             result[key] = f"{one.run} has another content than {_called(one)} gives"
     return result
+
+
+def _fold_strangers(
+    conflicts: Sequence[str], differing: Iterable[Key], known: Collection[Key], collection: str, prefix: str
+) -> dict[str, str]:
+    """One line for all conflicts with a package's datasets that no conversion wrote."""
+    strangers = [key for key in differing if key[1].startswith(prefix)]
+    if not strangers or any(run.startswith(prefix) for _, run, _ in known):
+        return {}
+    number = f"{len(strangers)} dataset{' has' if len(strangers) == 1 else 's have'}"
+    line = (
+        f"{collection}: {number} the names that curate gives, another content, and no conversion wrote them, as "
+        "after the stack's butler write-curated-calibrations with the same label; keep what is there, or write "
+        "to a new collection with --label NEW"
+    )
+    return dict.fromkeys(conflicts, line)
 
 
 def _called(one: Wanted) -> str:

@@ -20,15 +20,15 @@ from ..nouns import Gen2to3Error, Skip, UsageError
 from ..progress import Progress, no_progress
 from ..target import TargetState, local_path, open_reading, read_target
 from ..validity_sources import FromCards, FromTable, Source, parse_validity
+from .beginning import begin_plan
 from .collections import plan_collections
-from .datasets import plan_masters
+from .current import add_datasets, add_told, plan_current_masters
 from .external import exposures_by_filter, plan_external
+from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
-from .instrument import plan_instrument, serial_periods
 from .items import dataset_name, master_items
 from .plan import Plan
 from .settling import Validity
-from .superseding import settle_versions
 from .which_camera import camera_of
 
 NO_VALIDITY = "ingested without a validity range: none was asked for with --validity"
@@ -85,15 +85,12 @@ def make_import_plan(
     instrument = camera.instrument.name
     types = {*(c.dataset_type for c in camera.calibrations), *(r.dataset_type for r in camera.hand_offs)}
     state = read_target(butler, instrument, types)
-    places = ", ".join(recipe.sources)
-    title = f"{instrument}: {places}, label {recipe.label!r}, transfer {recipe.transfer}"
-    plan = Plan("import-calibs", title, recipe, rejects=delivery.rejects, skips=delivery.skips)
-    plan.instrument, conflicts, decisions = plan_instrument(camera.instrument, state, update=False)
-    plan.conflicts += conflicts
-    plan.decisions += decisions
+    plan = begin_plan("import-calibs", ", ".join(recipe.sources), camera, recipe, state)
+    plan.rejects += delivery.rejects
+    plan.skips += delivery.skips
     records = Records(ledger_path(target, ledger), butler, instrument, recipe.checksum)
-    plan.serials = serial_periods(camera.instrument)
     _plan_masters(camera, recipe, delivery, source, state, records, plan)
+    plan.folded |= fold_rows(plan.rejects)
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, bool(plan.written))
     return plan
 
@@ -196,34 +193,12 @@ def _plan_masters(
         exposures = exposures_by_filter(state.exposures.values())
         with _named_in_the_call():
             validity = plan_external(camera, masters, source, recipe.overlaps, exposures)
-    plan.decisions += validity.decisions
-    plan.rejects += validity.rejects
+    add_told(plan, validity)
     plan.skips += validity.skips
-    plan.conflicts += validity.conflicts
-    plan.folded |= validity.folded
     kept = {key: m for key, m in masters.items() if key not in validity.refused}
-    settled = settle_versions(camera, recipe, state, kept, validity.spans, records)
-    plan.conflicts += settled.conflicts
-    plan.folded |= settled.folded
-    plan.decisions += settled.decisions
-    plan.rejects += settled.rejects
-    part = plan_masters(
-        camera,
-        recipe.label,
-        settled.masters.values(),
-        settled.spans,
-        state,
-        recipe.split_masters,
-        settled.ours,
-        recipe.supersede,
-    )
-    plan.types = part.types
-    plan.conflicts += part.conflicts
-    plan.folded |= part.folded
-    plan.decisions += part.decisions
-    plan.rejects += part.rejects
-    plan.written, plan.existing, plan.certified = part.written, part.existing, part.certified
-    plan.ingests, plan.certifies, plan.decertifies = part.ingests, part.certifies, part.decertifies
+    part, settled = plan_current_masters(camera, recipe, state, kept, validity.spans, records, plan)
+    add_datasets(plan, part)
+    plan.ingests = part.ingests
     plan.collections, plan.chains, conflicts = plan_collections(
         instrument, recipe.label, part.runs, bool(part.written or part.existing), False, state
     )
@@ -239,3 +214,4 @@ def _plan_masters(
     present = (dataset_name(*what) for what in part.present)
     plan.present = [name for name in present if items[name].file not in bad]
     plan.renewed = records.renewed
+    plan.folded |= fold_modified(settled.modified, records)

@@ -11,7 +11,7 @@ from adapters.camera import Camera
 
 from .. import names
 from ..decisions import Decision
-from ..file_records import Records
+from ..file_records import Records, is_modified
 from ..gather import check_files
 from ..nouns import DataId, ExposureRecord, RawFile, Reject
 from ..subset import Subset
@@ -40,11 +40,14 @@ class RawVersions:
         Good files that are not what was converted, by path.
     bad
         Changed files that cannot be read: the repository keeps what it has.
+    modified
+        Conflicts that are about a modification time only.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     changed: dict[str, ChangedRaw] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)
+    modified: list[str] = field(default_factory=list)
 
 
 def settle_raws(
@@ -109,7 +112,7 @@ LINKED = (
 
 
 def tell_changed(
-    camera: Camera, versions: RawVersions, rejects: Iterable[Reject], supersede: bool
+    camera: Camera, versions: RawVersions, rejects: Iterable[Reject], recipe: Subset
 ) -> tuple[list[str], dict[str, str], list[Decision]]:
     """Conflicts, the lines that stand for them, and decisions; files of one exposure together.
 
@@ -121,7 +124,7 @@ def tell_changed(
         The changed files.
     rejects
         Files that are told already.
-    supersede
+    recipe
         Whether the files become new versions, or stop the conversion.
     """
     told = {reject.path for reject in rejects}
@@ -138,15 +141,19 @@ def tell_changed(
         item = f"{dataset_type} exposure {exposure}{describe(None, detectors)}"
         more = f" and {len(group) - 1} more" if len(group) > 1 else ""
         what = f"{group[0].file.path}{more}"
-        if supersede:
+        if recipe.supersede:
             before, after = names.raw_run(instrument, version), names.raw_run(instrument, version + 1)
             why = f"{what} changed since it was converted: {group[0].why}"
             decisions.append(Decision("new-version", item, before, after, why, dataset_type))
             continue
-        lines = [f"{dataset_type} exposure={c.file.exposure}: {advise(c.file.path, c.why)}" for c in group]
+        lines = [
+            f"{dataset_type} exposure={c.file.exposure}: {advise(c.file.path, c.why, recipe.checksum)}"
+            for c in group
+        ]
         conflicts += lines
+        versions.modified += [line for line, c in zip(lines, group, strict=True) if is_modified(c.why)]
         if len(lines) > 1:
-            folded |= dict.fromkeys(lines, f"{item}: {advise(what, group[0].why)}")
+            folded |= dict.fromkeys(lines, f"{item}: {advise(what, group[0].why, recipe.checksum)}")
     return conflicts, folded, decisions
 
 

@@ -10,7 +10,7 @@ from adapters.camera import Camera
 
 from .. import names
 from ..decisions import Decision
-from ..file_records import Records
+from ..file_records import Records, is_modified
 from ..gather import check_files
 from ..nouns import DataId, Master, MasterKey, Reject
 from ..subset import Subset
@@ -37,6 +37,8 @@ class Settled:
         What the repository has.
     conflicts, folded
         Changed files that are good, if they are not to be superseded.
+    modified
+        Those of the conflicts that are about a modification time only.
     decisions
         The same, if they are.
     rejects, bad
@@ -51,6 +53,7 @@ class Settled:
     versions: Versions
     conflicts: list[str] = field(default_factory=list)
     folded: dict[str, str] = field(default_factory=dict)
+    modified: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     bad: set[MasterKey] = field(default_factory=set)
@@ -116,7 +119,7 @@ def settle_versions(
     links = records.linked((dataset(latest[key]), masters[key].path) for key in current.changed)
     for key, why in current.changed.items():
         current.changed[key] = why + LINKED if dataset(latest[key]) in links else why
-    _tell_changed(masters, latest, current, recipe.supersede, settled)
+    _tell_changed(masters, latest, current, recipe, settled)
     return settled
 
 
@@ -124,7 +127,7 @@ def _tell_changed(
     masters: Mapping[MasterKey, Master],
     latest: Mapping[MasterKey, MasterKey],
     current: Current,
-    supersede: bool,
+    recipe: Subset,
     settled: Settled,
 ) -> None:
     """Changed files, detectors of one file together."""
@@ -137,14 +140,18 @@ def _tell_changed(
         paths = dict.fromkeys(masters[key].path for key in group)
         what = next(iter(paths)) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         why = current.changed[group[0]]
-        if supersede:
+        if recipe.supersede:
             text = f"{what} changed since it was converted: {why}"
             settled.decisions.append(Decision("new-version", item, before, stamp, text, dataset_type))
             continue
         lines = [
-            f"{dataset_type} {key.data_id}: {advise(masters[key].path, current.changed[key])}"
+            f"{dataset_type} {key.data_id}: "
+            f"{advise(masters[key].path, current.changed[key], recipe.checksum)}"
             for key in group
         ]
         settled.conflicts += lines
+        settled.modified += [
+            line for line, key in zip(lines, group, strict=True) if is_modified(current.changed[key])
+        ]
         if len(lines) > 1:
-            settled.folded |= dict.fromkeys(lines, f"{item}: {advise(what, why)}")
+            settled.folded |= dict.fromkeys(lines, f"{item}: {advise(what, why, recipe.checksum)}")

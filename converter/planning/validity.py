@@ -218,6 +218,7 @@ class _TypePlanner:
                         str(claim.provenance),
                         f"{master.path}: {span}; {self._how_to_correct()}",
                         master.path,
+                        claim.master.data_id.detector,
                     )
                 )
                 continue

@@ -98,9 +98,17 @@ def spans_text(spans: Sequence[Span]) -> str:
     return ", ".join(map(str, spans)) or "no range"
 
 
-def advise(what: str, why: str) -> str:
-    """What can be done about a file that has changed."""
-    return (
-        f"{what} changed since it was converted: {why}; "
-        "write a new version with --supersede, or compare contents with --checksum"
-    )
+def advise(what: str, why: str, checksum: bool) -> str:
+    """What can be done about a file that has changed.
+
+    Parameters
+    ----------
+    what
+        The file.
+    why
+        What is not as it was.
+    checksum
+        Whether contents were compared.
+    """
+    more = "" if checksum else ", or compare contents with --checksum"
+    return f"{what} changed since it was converted: {why}; write a new version with --supersede{more}"

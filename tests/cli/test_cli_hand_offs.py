@@ -114,8 +114,8 @@ def test_commands_say_what_was_meant(run_json, shell, tmp_path, name, label):
     chain = "HSC/calib" if label else "HSC/defaults"
     for dataset_type in ("bfKernel", "transmission curves"):
         assert shell(commands[dataset_type]) == [
-            ["butler", "write-curated-calibrations", str(repo), "HSC", "curated"],
-            ["butler", "collection-chain", "--mode", "extend", str(repo), chain, "HSC/calib/curated"],
+            ["butler", "write-curated-calibrations", str(repo), "HSC", "curated-stack"],
+            ["butler", "collection-chain", "--mode", "extend", str(repo), chain, "HSC/calib/curated-stack"],
         ]
 
 

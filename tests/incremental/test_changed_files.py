@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from converter import file_records
-from converter.ledger import Ledger
+from converter.recorded import read_recorded
 
 from .world import SPEC, World, become, good, longer, make_world, nothing, same_size, touched
 
@@ -102,9 +102,8 @@ def test_contents_tell_with_checksum(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     good(world.convert(checksum=True))
     path = world.bias(DATE)
-    recorded_files = {line[0]: line for line in Ledger(world.ledger).files()}
-    line = recorded_files[f"bias HSC/calib/gen2/{STAMP} detector=49"]
-    assert line[4] == hashlib.sha256(path.read_bytes()).hexdigest()
+    record = read_recorded(world.ledger)[f"bias HSC/calib/gen2/{STAMP} detector=49"]
+    assert record.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     same_size(path, times=True)
     # Size and time do not tell; the comparison with Gen2 does, for the ends of the files.
     unseen = world.convert()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
@@ -121,6 +122,41 @@ def test_rejects_of_half_a_camera_are_one_line(made, tmp_path):
     assert {r["item"].rpartition(" ")[2] for r in rejected} == {str(row) for row, _ in expected}
     assert len(rejected) == 18
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["plan", "inspect"])
+def test_rejects_of_a_missing_file_are_one_line(made, tmp_path, command):
+    """A file of the whole camera has as many rows as there are detectors; each counts, and is in the JSON."""
+    calib = ["--calib", str(made.calib)]
+    target = [str(tmp_path / "repo")] if command == "plan" else []
+    words = [command, str(made.root), *target, *calib]
+    words += ["--types", "fringe"] if command == "plan" else []
+    gone = "file not found: expected fringe/z/07Bm06.fringe.z.36.00.fits"
+    (line,) = [x for x in CliRunner().invoke(main, words).stdout.splitlines() if gone in x]
+    found = re.match(
+        r"reject  .*/calibRegistry.sqlite3 table fringe rows (\d+)\.\.(\d+), detectors 0\.\.35: ", line
+    )
+    rows = range(int(found[1]), int(found[2]) + 1)
+    assert len(rows) == 36 and line.endswith("(36 rejects, --verbose shows each)")
+    each = [x for x in CliRunner().invoke(main, [*words, "--verbose"]).stdout.splitlines() if gone in x]
+    assert {int(re.search(r" table fringe row (\d+): ", x)[1]) for x in each} == set(rows)
+    result = CliRunner().invoke(main, [*words, "--json"])
+    rejected = [r for r in json.loads(result.stdout)["rejected"] if gone in r["reason"]]
+    assert len(rejected) == 36
+    assert {int(r["item"].rpartition(" row ")[2]) for r in rejected} == set(rows)
+
+
+def test_rejects_of_a_missing_raw_are_one_line(made, tmp_path):
+    root = tmp_path / "gen2"
+    shutil.copytree(made.root, root, symlinks=True)
+    gone = min((p for p in root.rglob("*o.fits.fz") if not p.is_symlink()), default=None)
+    assert gone is not None
+    gone.unlink()
+    words = ["plan", str(root), str(tmp_path / "repo"), "--types", "raw"]
+    lines = [x for x in CliRunner().invoke(main, words).stdout.splitlines() if "file not found" in x]
+    (line,) = [x for x in lines if gone.name in x]
+    assert re.search(r" table raw rows [\d., ]+, detectors 0\.\.35: file not found: expected ", line)
+    assert line.endswith("(36 rejects, --verbose shows each)")
 
 
 def test_ranges_are_utc(latest):
