@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 from .camera import Camera
 
 _CACHE = "__pycache__"
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def code_of(camera: Camera) -> list[str]:
-    """Name, size and modification time of every file beside the classes that a camera is made of.
+    """What a camera declares, and every file beside the classes that it is made of.
 
     Parameters
     ----------
@@ -23,8 +25,8 @@ def code_of(camera: Camera) -> list[str]:
     Returns
     -------
     texts
-        Its class, then one text for each file of the packages that it and its
-        base classes are in.
+        Its class and declarations, then name, size and modification time of
+        each file of the packages that it and its base classes are in.
     """
     classes = [c for c in type(camera).__mro__ if c.__module__ != "builtins"]
     files = [getattr(sys.modules.get(c.__module__), "__file__", None) for c in classes]

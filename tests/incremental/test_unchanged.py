@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from click.testing import CliRunner
 from lsst.daf.butler import Butler, Timespan
 
 import converter.convert as module
-from adapters import hsc
+from adapters import hsc, registry
 from adapters.contract.repository import digest
 from converter.cli import main
 from converter.target import LOCK_NAME
@@ -86,7 +87,7 @@ def is_kept(ledger: Path) -> bool:
 
 
 STABLE = HscOddities.all(
-    # Of these a header is read again each time, or the repository is refused.
+    # Of these headers are read again each time, or the conversion is stopped.
     foreign_header=False,
     unknown_filter=False,
     overlapping_masters=False,
@@ -95,7 +96,7 @@ STABLE = HscOddities.all(
 SOURCES: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "hsc": (lambda p: make_hsc(p, HscSpec(calibration_frames=True, straddling=True)).root, []),
     "hsc with oddities": (
-        lambda p: make_hsc(p, HscSpec(calibration_frames=True, oddities=STABLE)).root,
+        lambda p: make_hsc(p, HscSpec(calibration_frames=True, sky=("2014-01-31",), oddities=STABLE)).root,
         [],
     ),
     "hsc, a part": (
@@ -424,16 +425,31 @@ def test_changes_while_it_is_planned(
     assert planned.since(lambda: world.run("--no-verify")) == 1
 
 
-def test_other_code(world: World, planned: Planned) -> None:
-    """A camera that is declared otherwise is another one."""
-    path = Path(str(hsc.__file__))
-    status = path.stat()
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    try:
-        call = ("plan", world.root, world.target, "--transfer", "hardlink")
-        assert planned.since(lambda: run(*call)) == 1
-    finally:
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+CAMERA = """
+from adapters.hsc import HSC
+
+class Mine(HSC):
+    name = "mine"
+    mappers = ("my.own.Mapper",)
+"""
+
+
+def test_other_code(tmp_path: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera of another package, some file of which is another one now."""
+    package = tmp_path / "packages" / "my_own_camera"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(CAMERA)
+    shutil.copy(Path(str(hsc.__file__)).parent / "camera.yaml", package)
+    monkeypatch.syspath_prepend(package.parent)
+    more = EntryPoint("mine", "my_own_camera:Mine", registry.GROUP)
+    real = list(entry_points(group=registry.GROUP))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [*real, more])
+    world = make_world(tmp_path, SMALL)
+    options = ("--no-verify", "--camera", "mine")
+    assert world.run(*options)[0] == 0
+    assert planned.since(lambda: world.run(*options)) == 0
+    touched(package / "camera.yaml")
+    assert planned.since(lambda: world.run(*options)) == 1
 
 
 def test_locked_target_stops_all_the_same(world: World) -> None:
