@@ -31,9 +31,12 @@ def code_of(camera: Camera) -> list[str]:
     classes = [c for c in type(camera).__mro__ if c.__module__ != "builtins"]
     files = [getattr(sys.modules.get(c.__module__), "__file__", None) for c in classes]
     tops = dict.fromkeys(_top(Path(file)) for file in files if file)
+    declared = (camera.instrument, camera.raw, camera.calibrations, camera.hand_offs)
     return [
         f"{type(camera).__module__} {type(camera).__qualname__}",
-        *(t for top in tops for t in listed(*top)),
+        # Functions are shown with their addresses; their code is in the files.
+        *(_ADDRESS.sub("", repr(one)) for one in declared),
+        *(text for top in tops for text in listed(*top)),
     ]
 
 

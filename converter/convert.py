@@ -130,8 +130,10 @@ def convert(
             without_moved(plan, book)
         if stopped := why_not(plan):
             return Outcome(plan, stopped=stopped)
+        is_as_planned = glance.stands()
         conversion = apply(plan, target, ledger, progress)
-        glance.keep(plan, conversion)
+        if is_as_planned:
+            glance.keep(plan, conversion)
         if moves:
             outcome = _verified(recipe, plan, conversion, target, book, with_verify, progress)
             return _moved(recipe, outcome, earlier, target, book, progress)

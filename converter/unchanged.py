@@ -14,6 +14,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ class Glance:
         The source.
     source
         Digest of choices, code and source, without the source's files.
+    before
+        State of the target's registry.
     """
 
     recipe: Recipe
@@ -66,6 +69,7 @@ class Glance:
     ledger: Ledger | None = None
     looks: Looks | None = None
     source: str = ""
+    before: str = ""
 
     def recall(self) -> Plan | None:
         """The plan that would be made, which writes nothing; `None` if it has to be made to be known."""
@@ -73,9 +77,7 @@ class Glance:
             return None
         try:
             row = _row(self.ledger)
-            if row is None or not row["target"] or row["source"] != self.source:
-                return None
-            if row["target"] != registry_state(self.target):
+            if row is None or not self.before or (row["target"], row["source"]) != (self.before, self.source):
                 return None
             outcome = json.loads(row["outcome"])
             if row["files"] != _files(self.looks.files(self.recipe.allow_outside), _rejected(outcome)):
@@ -84,8 +86,14 @@ class Glance:
             return None  # whatever is wrong, planning says it
         return _plan(outcome, self.recipe, self.looks)
 
+    def stands(self) -> bool:
+        """Whether the target is what it was; to be asked between planning and the first write."""
+        return registry_state(self.target) == self.before
+
     def keep(self, plan: Plan, conversion: int | None) -> None:
         """Write down what the same command will come to as long as nothing changes.
+
+        It is a convenience, so that it cannot be written is no error.
 
         Parameters
         ----------
@@ -100,19 +108,17 @@ class Glance:
         again = look(self.recipe, self.target, self.ledger.path)
         if again.ledger is None or again.source != self.source:
             return
-        target = registry_state(self.target)
-        if not target or not plan.files_digest:
+        if not again.before or not plan.files_digest:
             return
         outcome = _outcome(plan)
         files = _files(plan.files_digest, _rejected(outcome))
-        db = self.ledger.database()
-        with db.conn:
-            db.conn.execute(TABLE)
-            db.conn.execute("delete from unchanged")
-            db.conn.execute(
-                "insert into unchanged values (?, ?, ?, ?, ?)",
-                (conversion, target, self.source, files, json.dumps(outcome)),
-            )
+        row = (conversion, again.before, self.source, files, json.dumps(outcome))
+        with suppress(Gen2to3Error, sqlite3.Error):
+            db = self.ledger.database()
+            with db.conn:
+                db.conn.execute(TABLE)
+                db.conn.execute("delete from unchanged")
+                db.conn.execute("insert into unchanged values (?, ?, ?, ?, ?)", row)
 
 
 def look(recipe: Recipe, target: str, ledger: Path | None) -> Glance:
@@ -149,7 +155,7 @@ def look(recipe: Recipe, target: str, ledger: Path | None) -> Glance:
         ]
     except (Gen2to3Error, sqlite3.Error, OSError):
         return Glance(recipe, target)  # whatever is wrong, planning says it
-    return Glance(recipe, target, book, looks, _digest(texts))
+    return Glance(recipe, target, book, looks, _digest(texts), registry_state(target))
 
 
 def registry_state(target: str) -> str:

@@ -228,12 +228,7 @@ def added(world: World) -> None:
 
 def removed_dataset(world: World) -> None:
     butler = Butler.from_config(str(world.target), writeable=True)
-    ref = butler.find_dataset("raw", collections="HSC/raw/all", instrument="HSC", detector=49, exposure=9000)
-    refs = (
-        [ref]
-        if ref is not None
-        else list(butler.registry.queryDatasets("raw", collections="HSC/raw/all"))[:1]
-    )
+    refs = list(butler.registry.queryDatasets("raw", collections="HSC/raw/all"))[:1]
     butler.pruneDatasets(refs, disassociate=True, unstore=True, purge=True)
 
 
@@ -432,6 +427,26 @@ class Mine(HSC):
     name = "mine"
     mappers = ("my.own.Mapper",)
 """
+
+
+def test_target_changes_while_it_is_planned(
+    tmp_path: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else takes something away between planning and writing."""
+    world = make_world(tmp_path, SMALL)
+    assert world.run("--no-verify", "--types", "raw")[0] == 0
+    real = module.make_plan
+
+    def meanwhile(*args: Any, **rest: Any) -> Any:
+        plan = real(*args, **rest)
+        removed_dataset(world)
+        return plan
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "make_plan", meanwhile)
+        assert world.run("--no-verify")[0] == 0
+    status, found = world.run_json("--no-verify")
+    assert (status, found["written"]) == (0, {"raw": 1})
 
 
 def test_other_code(tmp_path: Path, planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
