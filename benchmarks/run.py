@@ -185,6 +185,10 @@ def _convert_wall(result: dict[str, Any]) -> float:
     return float(result["plan"]["wall_s"] + result["apply"]["wall_s"])
 
 
+def _convert_cpu(result: dict[str, Any]) -> float:
+    return float(result["plan"]["cpu_s"] + result["apply"]["cpu_s"])
+
+
 def _wall(result: dict[str, Any]) -> float:
     return float(result["wall_s"])
 
@@ -270,6 +274,7 @@ def report(options: Options, measured: Measured) -> dict[str, Any]:
         "second": {
             "wrote": second["wrote"],
             "share_of_first": _convert_wall(second) / _convert_wall(convert),
+            "cpu_share_of_first": _convert_cpu(second) / _convert_cpu(convert),
         },
         "verification": {
             **{key: verify[key] for key in ("lookups", "agree", "explained", "disagreements")},
@@ -299,6 +304,8 @@ def problems(measured: Measured) -> list[str]:
             )
         if second["wrote"] or second["header_reads"]:
             found.append(f"turn {turn}: the second conversion wrote something or read headers")
+        if not second["recalled"]:
+            found.append(f"turn {turn}: the second conversion was planned, although nothing had changed")
         found += [f"turn {turn}: bare differs: {line}" for line in bare["differences"]]
     if measured.commands is not None:
         found += measured.commands["differences"]
@@ -338,7 +345,8 @@ def show(result: dict[str, Any]) -> str:
         "      records, refs, one ingest each for raws and masters, one certify per range, chains",
         "      (ours makes the repository and the ledger as well); on a busy machine compare the cpu times",
         f"commands: {result['commands'] or 'not run'}",
-        f"second convert: {100 * result['second']['share_of_first']:.1f} % of the first",
+        f"second convert: {100 * result['second']['share_of_first']:.1f} % of the first, "
+        f"{100 * result['second']['cpu_share_of_first']:.1f} % of its cpu time",
         f"verify: {check['lookups']} lookups, {check['per_s']:.0f} per s",
     ]
     if 0 < check["lookups"] < 100_000:

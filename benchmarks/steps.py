@@ -24,6 +24,7 @@ from converter.planning.conversion import make_plan
 from converter.planning.imports import make_import_plan
 from converter.readback import read_back
 from converter.recipe import Recipe
+from converter.unchanged import look
 from converter.verify import verify
 from fixtures.cp_delivery import CpSpec, make_cp_delivery
 from fixtures.large import make_large
@@ -45,11 +46,15 @@ def convert(gen2: str, target: str, transfer: str) -> dict[str, Any]:
     # Visits have a benchmark of their own; the bare side writes none.
     recipe = Recipe(gen2, transfer=transfer, define_visits=False)
     with clock() as planning:
-        plan = make_plan(recipe, target)
+        glance = look(recipe, target, ledger_path(target, None))
+        recalled = glance.recall()
+        plan = make_plan(recipe, target) if recalled is None else recalled
     plan_peak = peak_rss_mb()
     with clock() as applying:
         conversion = apply(plan, target)
+        glance.keep(plan, conversion)
     return {
+        "recalled": recalled is not None,
         "plan": planning.as_dict() | {"peak_rss_mb": plan_peak},
         "apply": applying.as_dict() | {"peak_rss_mb": peak_rss_mb()},
         "header_reads": plan.header_reads,

@@ -144,7 +144,7 @@ def _record_serials(plan: Plan, book: Ledger) -> None:
 
 def _unknown(plan: Plan, book: Ledger) -> list[Item]:
     """Datasets that the target has and the ledger does not know: it was lost, or did not come to write."""
-    known = book.datasets()
+    known = book.datasets() if plan.present else ()
     return [
         replace(plan.items[name], reason=FOUND)
         for name in plan.present

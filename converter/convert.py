@@ -18,6 +18,7 @@ from .progress import Progress, no_progress
 from .readiness import Readiness, camera_of, read_readiness
 from .recipe import Recipe
 from .target import open_reading
+from .unchanged import look
 from .verify import Verification, verify
 
 
@@ -110,8 +111,10 @@ def convert(
     """
     book = ledger_path(target, ledger)
     if dry_run:
-        plan = make_plan(recipe, target, progress, ledger)
-        without_moved(plan, book)
+        plan = look(recipe, target, book).recall()
+        if plan is None:
+            plan = make_plan(recipe, target, progress, ledger)
+            without_moved(plan, book)
         return Outcome(plan, stopped=why_not(plan))
     moves = recipe.transfer == "move"
     if moves:
@@ -120,11 +123,17 @@ def convert(
     # The plan is made of the target, so nobody may change it before it is carried out.
     with exclusive(target, ledger, "convert", wait, insist=False):
         earlier = resume(book) if moves else Moved()
-        plan = make_plan(recipe, target, progress, ledger)
-        without_moved(plan, book)
+        glance = look(recipe, target, book)
+        plan = glance.recall()
+        if plan is None:
+            plan = make_plan(recipe, target, progress, ledger)
+            without_moved(plan, book)
         if stopped := why_not(plan):
             return Outcome(plan, stopped=stopped)
+        is_as_planned = glance.stands()
         conversion = apply(plan, target, ledger, progress)
+        if is_as_planned:
+            glance.keep(plan, conversion)
         if moves:
             outcome = _verified(recipe, plan, conversion, target, book, with_verify, progress)
             return _moved(recipe, outcome, earlier, target, book, progress)

@@ -8,6 +8,7 @@ directories allowed are recorded and never followed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -123,6 +124,14 @@ def locate(root: StrPath, relpath: str, allowed: Iterable[StrPath] = ()) -> Path
     return None
 
 
+def _seen(name: str, status: os.stat_result) -> str:
+    """What tells that something is as it was; the change time does not, because hard links change it."""
+    what = f"{name}\0{status.st_mode} {status.st_uid} {status.st_gid}"
+    if stat.S_ISDIR(status.st_mode):
+        return what  # what is in it is looked at by itself
+    return f"{what} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
 def _inside(real: str, roots: Iterable[str]) -> bool:
     return any(real == d or real.startswith(d.rstrip("/") + "/") for d in roots)
 
@@ -156,6 +165,10 @@ class DirectoryIndex:
         `entry` and `locate` find them under either name.
     unreadable : `dict` [`str`, `str`]
         Directories that could not be read, and why.
+    digest : `str`
+        Tells whether another walk found the same: names, kinds, permissions
+        and owners of everything, inodes, sizes and modification times of what
+        is no directory, and where links lead.
 
     Raises
     ------
@@ -180,6 +193,8 @@ class DirectoryIndex:
         self._real: dict[str, str] = {}
         self._entered: dict[tuple[int, int], str] = {}
         self._links: deque[tuple[str, os.stat_result]] = deque()
+        self._hash = hashlib.blake2b(digest_size=32)
+        self._hash_texts(self._roots)
         try:
             status = os.stat(self.root)
         except OSError as exc:
@@ -194,6 +209,11 @@ class DirectoryIndex:
         # which name a file gets, and each directory is entered once.
         while self._links:
             self._walk(*self._links.popleft())
+        self.digest = self._hash.hexdigest()
+
+    def _hash_texts(self, texts: Iterable[str]) -> None:
+        # No name has a NUL in it.
+        self._hash.update("\0".join((*texts, "\0")).encode("utf-8", "surrogateescape"))
 
     def _walk(self, top: str, status: os.stat_result) -> None:
         waiting = [(top, status)]
@@ -210,27 +230,36 @@ class DirectoryIndex:
                     found = sorted(entries, key=lambda e: e.name)
             except OSError as exc:
                 self.unreadable[directory] = exc.strerror or str(exc)
+                self._hash_texts((directory, "unreadable"))
                 continue
-            below = list(self._look(prefix, found))
+            seen = [directory]
+            below = list(self._look(prefix, found, seen))
+            self._hash_texts(seen)
             waiting.extend(reversed(below))
 
-    def _look(self, prefix: str, entries: list[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
-        """Record the entries of one directory and yield the directories among them."""
+    def _look(
+        self, prefix: str, entries: list[os.DirEntry[str]], seen: list[str]
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """Record the entries of one directory (texts of what was seen too), and yield the directories among them."""
         for entry in entries:
             relpath = prefix + entry.name
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as exc:  # removed since it was listed, or a failing disk
                 self.unreadable[relpath] = exc.strerror or str(exc)
+                seen += (entry.name, "unreadable")
                 continue
             mode = status.st_mode
+            seen.append(_seen(entry.name, status))
             if stat.S_ISREG(mode):
                 self.files[relpath] = FileEntry(status.st_size, status.st_mtime_ns, "file")
             elif stat.S_ISDIR(mode):
                 if not self._is_pruned(relpath):
                     yield relpath, status
+                else:
+                    seen.append("pruned")
             elif stat.S_ISLNK(mode):
-                self._look_at_link(relpath, entry, status)
+                self._look_at_link(relpath, entry, status, seen)
             else:
                 self.files[relpath] = FileEntry(-1, status.st_mtime_ns, "special")
 
@@ -240,12 +269,16 @@ class DirectoryIndex:
         self.pruned.append(relpath)
         return True
 
-    def _look_at_link(self, relpath: str, entry: os.DirEntry[str], own: os.stat_result) -> None:
+    def _look_at_link(
+        self, relpath: str, entry: os.DirEntry[str], own: os.stat_result, seen: list[str]
+    ) -> None:
         real = self._real_path(entry.path)
         inside = _inside(real, self._roots)
         try:
             status = os.stat(entry.path)
+            seen.append(_seen(real, status))
         except OSError:
+            seen.append("dangling")
             self.files[relpath] = FileEntry(-1, own.st_mtime_ns, "dangling")
             return
         mode = status.st_mode

@@ -135,6 +135,11 @@ class Gen2Source:
     rejects: tuple[Reject, ...]
     skips: tuple[Skip, ...]
 
+    @property
+    def digest(self) -> str:
+        """Tells whether all files are as they were, see `adapters.gen2.directory.DirectoryIndex`."""
+        return " ".join(index.digest for index in (self.raw_index, *(c.index for c in self.calibs)))
+
     def fingerprint(self) -> str:
         """Path, size and modification time of the registries that were read.
 
@@ -204,12 +209,9 @@ def open_source(
     directories = find_calib_roots(gen2_root, [Path(c) for c in calib], chosen.searches_for_calib)
     if not directories:
         _report_no_calib_root(gen2_root, chosen, rejects, skips)
-    inside = {d.resolve() for d in directories} - {raw_root.resolve()}
-    declared = (*gen2_root.chain, *directories, *map(Path, allowed))
+    declared = declared_directories(gen2_root, directories, allowed)
     calibs = tuple(_read_calib_root(d, chosen, declared, rejects, skips, max_rows) for d in directories)
-    index = DirectoryIndex(
-        raw_root, declared, prune=lambda rel: rel == "rerun" or (raw_root / rel).resolve() in inside
-    )
+    index = index_raws(raw_root, directories, declared)
     return Gen2Source(
         chosen,
         gen2_root,
@@ -220,6 +222,19 @@ def open_source(
         calibs,
         tuple(rejects),
         tuple(skips),
+    )
+
+
+def declared_directories(root: Gen2Root, calibs: Sequence[Path], allowed: Sequence[str]) -> tuple[Path, ...]:
+    """All directories in which links may lead to files."""
+    return (*root.chain, *calibs, *map(Path, allowed))
+
+
+def index_raws(raw_root: Path, calibs: Sequence[Path], declared: Sequence[Path]) -> DirectoryIndex:
+    """Walk a raw root, but for what is walked as a calibration root, and for reruns."""
+    inside = {d.resolve() for d in calibs} - {raw_root.resolve()}
+    return DirectoryIndex(
+        raw_root, declared, prune=lambda rel: rel == "rerun" or (raw_root / rel).resolve() in inside
     )
 
 

@@ -78,6 +78,36 @@ def open_sqlite(path: Path) -> tuple[sa.Engine, str, Snapshot | None]:
     )
 
 
+def sqlite_state(path: Path) -> str:
+    """What tells that a SQLite file is as it was, without opening it as one.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    state
+        Inode, size, times and the number that every transaction counts up;
+        ``""`` if that does not tell: it is no such file or cannot be read,
+        has a log or a journal beside it, or uses a write-ahead log, in which
+        case the number stands still.
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        status = os.stat(real)
+        if not stat.S_ISREG(status.st_mode) or any(_size(Path(f"{real}{s}")) for s in _SIDECARS):
+            return ""
+        head = read_head(real, 100)
+    except OSError:
+        return ""
+    if len(head) < 100 or not head.startswith(_SQLITE_MAGIC) or head[18:20] != b"\x01\x01":
+        return ""
+    times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+    return f"{real} {status.st_ino} {status.st_size} {times} {head[24:28].hex()} {head[92:100].hex()}"
+
+
 def _looks(real: Path) -> list[tuple[int, int] | None]:
     """Size and modification time of a registry and what is beside it."""
     found: list[tuple[int, int] | None] = []

@@ -80,9 +80,11 @@ def make_plan(
     dataset_types |= {rule.dataset_type for rule in camera.hand_offs}
     state = read_target(butler, instrument, dataset_types)
     plan = begin_plan("convert", recipe.root, camera, recipe, state, recipe.update_instrument)
+    plan.once += plan.decisions
     plan.rejects += gathered.rejects
     plan.skips += gathered.skips
     plan.decisions += _template_decisions(camera)
+    plan.files_digest = gathered.source.digest
 
     book = ledger_path(target, ledger)
     known = Records(book, butler, instrument, recipe.checksum)
@@ -92,6 +94,10 @@ def make_plan(
     for part in (masters, raws):
         add_datasets(plan, part)
         plan.present += [dataset_name(*what) for what in part.present]
+    plan.once += raws.decisions
+    # These are read again, or are changes of what was there: what comes of them then is not known now.
+    plan.may_differ |= bool(raws.rejects or masters.decertifies or masters.decisions or masters.rejects)
+    plan.may_differ |= bool(versions.changed or versions.bad or settled.decisions or settled.rejects)
     # Of a file that has become bad, the ledger keeps what it says.
     bad = {master.path for key, master in settled.masters.items() if key in settled.bad} | versions.bad.keys()
     plan.exposures = [InsertExposures(instrument, tuple(batch)) for batch in chunks(records)]
@@ -124,6 +130,8 @@ def make_plan(
     plan.present = [name for name in plan.present if plan.items[name].file not in bad]
     plan.renewed = known.renewed
     plan.folded |= fold_rows(plan.rejects) | fold_modified([*versions.modified, *settled.modified], known)
+    # What the ledger knows of a repository that is gone is told of the next one.
+    plan.may_differ |= book is not None and butler is None and Ledger(book).exists
     if book is not None and butler is not None and not recipe.is_part:
         plan.skips += report_vanished(
             camera,
@@ -199,6 +207,8 @@ def _plan_raws(
     matched = match_raws(camera, [f for f in new if f.path not in bad], recipe.detectors)
     plan.rejects += matched.rejects
     plan.skips += matched.skips
+    plan.once += matched.skips
+    unreadable = len(bad)
     named = {f.path for f in new}
     files = [*(f for f in files if f.path not in named), *matched.files]
     new = matched.files
@@ -231,6 +241,7 @@ def _plan_raws(
             if paths:
                 foreign.append(HeaderJob(result.exposure, paths))
         jobs = foreign
+    plan.may_differ |= bool(matched.rejects) or len(bad) > unreadable
     plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
     plan.decisions += compare_headers(records, state, by_exposure, raw_type)

@@ -88,6 +88,15 @@ class Plan:
         What the source's registries look like, and the target's calibrations
         after this plan: tells whether a recorded verification still stands.
         ``""`` if that cannot be told.
+    once
+        Skips and decisions that are about what is new, and that the same plan
+        does not have once it is carried out.
+    may_differ
+        Whether the same plan, once it is carried out, could be another than
+        an empty one with the same rejects.
+    files_digest
+        Tells whether the source's files are as they were, ``""`` if that
+        cannot be told.
     visit_counts
         Numbers of visits ``written`` and ``existing``, and of exposures
         ``skipped``; `None` if the command defines none.
@@ -123,6 +132,9 @@ class Plan:
     renewed: set[str] = field(default_factory=set)
     header_reads: int = 0
     fingerprint: str = ""
+    once: list[Skip | Decision] = field(default_factory=list)
+    may_differ: bool = False
+    files_digest: str = ""
     visit_counts: Mapping[str, int] | None = None
 
     def operations(self) -> Iterator[Operation]:

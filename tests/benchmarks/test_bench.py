@@ -64,6 +64,7 @@ def test_json(bench: tuple[Path, dict, str]) -> None:
     assert cases["second convert"]["header_reads"] == 0
     assert cases["verify"]["bare_s"] is None
     assert not result["second"]["wrote"]
+    assert 0 < result["second"]["cpu_share_of_first"] < 1
     assert result["verification"]["lookups"] == result["verification"]["agree"] == 180
     assert "scaled to" in result["commands"]
 
@@ -97,13 +98,14 @@ def test_bare_content_equals_ours(bench: tuple[Path, dict, str]) -> None:
 def test_problems_are_found() -> None:
     first = {"wrote": True, "rejects": 0, "header_reads": 3, "exposures": 3}
     check = {"disagreements": 0, "agree": 9, "lookups": 9, "disagree": []}
-    second = {"wrote": False, "header_reads": 0}
+    second = {"wrote": False, "header_reads": 0, "recalled": True}
     good = run.Measured({}, [first], [check], [second], [{"differences": []}])
     assert run.problems(good) == []
     for changed in (
         run.Measured({}, [first | {"header_reads": 4}], [check], [second], [{"differences": []}]),
         run.Measured({}, [first], [check | {"disagreements": 1}], [second], [{"differences": []}]),
         run.Measured({}, [first], [check], [second | {"wrote": True}], [{"differences": []}]),
+        run.Measured({}, [first], [check], [second | {"recalled": False}], [{"differences": []}]),
         run.Measured({}, [first], [check], [second], [{"differences": ["bias datasets"]}]),
     ):
         assert len(run.problems(changed)) == 1
