@@ -116,7 +116,7 @@ def _others() -> dict[str, str]:
     for resource in ButlerCLI.getPluginList():
         try:
             plugin = yaml.safe_load(resource.read())["cmd"]
-            found |= {name: plugin["import"] for name in plugin["commands"]}
+            found |= dict.fromkeys(plugin["commands"], plugin["import"])
         except Exception as exc:
             _log.debug("%s: %s", resource, exc)
     for point in entry_points(group=GROUP):

@@ -248,7 +248,7 @@ def _print_hand_offs(plan: Plan) -> None:
         say()
 
 
-def _conclusion(plan: Plan, written: bool, conversion: int | None, again: str) -> str:
+def _conclusion(plan: Plan, written: bool, conversion: int | None, how: str) -> str:
     existing = plural(plan.existing.total(), "dataset")
     wrong = plural(len(plan.rejects), "reject")
     if plan.conflicts:
@@ -270,7 +270,7 @@ def _conclusion(plan: Plan, written: bool, conversion: int | None, again: str) -
         return f"Conversion {conversion}: {counts}{again}{stack}"
     if plan.recipe.strict and plan.rejects:
         return f"{counts} Nothing was written; correct the rejects, or leave --strict out."
-    return f"{counts} Nothing was written; {again.format(command=plan.command)} writes it."
+    return f"{counts} Nothing was written; {how.format(command=plan.command)} writes it."
 
 
 def print_verification(verification: Verification, settings: Settings) -> None:
