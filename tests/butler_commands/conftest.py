@@ -60,7 +60,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproc
         paths = [str(site), str(ROOT), variables.get("PYTHONPATH", "")]
         program = "from lsst.daf.butler.cli.butler import main; main()"
         return subprocess.Popen(
-            [sys.executable, *python, "-c", program, *map(str, args)],
+            # -P: the current directory may hold what an older installation left.
+            [sys.executable, "-P", *python, "-c", program, *map(str, args)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

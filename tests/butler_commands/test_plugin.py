@@ -72,7 +72,8 @@ def test_help_of_an_installation_lists_them_and_imports_nothing(installed: Insta
         line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")
     }
     ours = {name for name in imported if name.split(".")[0] in ("converter", "adapters")}
-    assert ours == {"converter", "converter.butler_commands", "converter.butler_commands.plugin"}
+    # Packages may be left out of this list by Python, modules are not.
+    assert ours - {"converter", "converter.butler_commands"} == {"converter.butler_commands.plugin"}
 
 
 def test_a_command_of_an_installation(installed: Installed, good: HscRepository, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_locked_and_terminated(installed: Installed, good: HscRepository, tmp_pa
         status, _, err = ended(installed(*args))
         assert status == 3
         (line,) = err.splitlines()
-        assert line.startswith("gen2to3: error: ") and "writes to" in line
+        assert line.startswith("gen2to3: error: ") and "is being written by convert" in line
         waiting = installed(*args, "--wait")
         deadline = time.monotonic() + 120
         while not _catches_sigterm(waiting.pid):

@@ -128,9 +128,9 @@ def test_verify_conversion(butler: Run, run: Run, pair: tuple[Path, Path], good:
 
 
 def test_explain_calibration(butler: Run, run: Run, pair: tuple[Path, Path], good: HscRepository) -> None:
-    one, _ = pair
+    one, two = pair
     asked = ("bias", "--detector", 50, "--exposure", 9040, "--json")
-    said = same(butler("explain-calibration", one, *asked), run("explain", one, *asked), 0)
+    said = same(butler("explain-calibration", one, *asked), run("explain", two, *asked), 0)
     assert said == json.loads(
         butler("explain-calibration", one, *asked, "--gen2root", good.root).stdout
     )  # the ledger names the same root

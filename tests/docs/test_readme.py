@@ -74,8 +74,17 @@ def test_options_exist(page):
         for option in (*p.opts, *p.secondary_opts)
     }
     # Of ingestCalibs.py, butler and sqlite-utils.
-    others = {"--collections", "--collection-type", "--table", "--raw-lines", "--mode", "--log-level", "--long-log"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", markdown.read(page))) <= known | others
+    others = {
+        "--collections",
+        "--collection-type",
+        "--table",
+        "--raw-lines",
+        "--mode",
+        "--log-level",
+        "--long-log",
+        "--help",
+    }
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", markdown.read(page))) <= known | others
 
 
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
