@@ -141,6 +141,8 @@ def decertification(
     end: str = "",
     scale: str = "utc",
     instrument: str = "",
+    where: str = "",
+    asked_by: str = "--decertify",
 ) -> Request:
     """The request that takes ranges off.
 
@@ -156,6 +158,10 @@ def decertification(
         Time scale of both.
     instrument
         Gen3 instrument name, ``""`` for the only one.
+    where
+        Which datasets, as an expression of the Butler's query language.
+    asked_by
+        What asks for it, for messages.
 
     Raises
     ------
@@ -167,14 +173,14 @@ def decertification(
     try:
         ends = [to_tai(parse_time(text), cast(Scale, scale)) if text else None for text in (begin, end)]
     except ValueError as exc:
-        raise UsageError(f"--begin, --end: {exc}") from None
+        raise UsageError(f"begin, end: {exc}") from None
     span = Span(*ends)
     if span.is_empty or not is_one(span):
         raise UsageError(
-            f"--begin {begin} and --end {end} make no range: no length, backwards, or not in 1970 to 2100"
+            f"begin {begin} and end {end} make no range: no length, backwards, or not in 1970 to 2100"
         )
-    selection = Selection(tuple(types), tuple(number_ranges(detectors)), tuple(filters))
-    entry = Inherit((collection,), selection, where_from="--decertify", cut=span.clipped())
+    selection = Selection(tuple(types), tuple(number_ranges(detectors)), tuple(filters), where)
+    entry = Inherit((collection,), selection, where_from=asked_by, cut=span.clipped())
     return Request(collection, instrument, inherit=(entry,), extend=True)
 
 

@@ -17,7 +17,6 @@ on stderr and an exit status:
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
@@ -25,8 +24,6 @@ from typing import Any, NoReturn
 import click
 
 from .. import collector
-from ..interruption import Terminated, terminable
-from ..nouns import Gen2to3Error
 from .bless import bless
 from .cameras import cameras
 from .convert import convert, plan
@@ -35,13 +32,11 @@ from .explain import explain
 from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
-from .printing import error
 from .register import register
+from .running import status_of
 from .status import status
 from .undo import undo
 from .verify import verify
-
-INTERRUPTED = 130
 
 
 class Main(click.Group):
@@ -52,30 +47,7 @@ class Main(click.Group):
         settings = Settings()
         collector.settle()
         extra |= {"standalone_mode": False, "obj": settings}
-        try:
-            with terminable():
-                status = super().main(args, *rest, **extra)
-        except click.Abort:
-            error("interrupted; the same command goes on from there")
-            status = INTERRUPTED
-        except Terminated:
-            error("terminated; the same command goes on from there")
-            status = Terminated.exit_status
-        except click.ClickException as exc:
-            context = exc.ctx if isinstance(exc, click.UsageError) else None
-            hint = f" (see `{context.command_path} --help`)" if context is not None else ""
-            error(exc.format_message() + hint)
-            status = exc.exit_code
-        except Gen2to3Error as exc:
-            if settings.debug:
-                traceback.print_exc()
-            error(str(exc))
-            status = exc.exit_status
-        except Exception as exc:
-            if settings.debug:
-                traceback.print_exc()
-            error(f"internal error: {type(exc).__name__}: {exc}; run again with --debug")
-            status = 1
+        status = status_of(lambda: super(Main, self).main(args, *rest, **extra), settings)
         sys.exit(status)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from ..blessing import Blessing, decertification, express, load_request, request_text, write_request
 from ..blessing import bless as run_blessing
-from ..blessing import decertification, express, load_request, request_text, write_request
 from ..nouns import UsageError
 from ..subset import TRANSFERS
 from .options import Settings, ledger_option, speaking, wait_option
@@ -39,6 +39,9 @@ from .progress import progress_for
     help="With --decertify: only these detectors.",
 )
 @click.option("--physical-filter", "filters", multiple=True, metavar="GLOB", help="With --decertify: filter.")
+@click.option(
+    "--where", default="", metavar="EXPRESSION", help="With --decertify: the Butler's query language."
+)
 @click.option("--begin", default="", metavar="TIME", help="With --decertify: from this time on.")
 @click.option("--end", default="", metavar="TIME", help="With --decertify: up to this time.")
 @click.option(
@@ -117,6 +120,11 @@ def bless(
         strict=strict,
     )
     outcome = run_blessing(request, repo, ledger, dry_run, problems, progress_for(settings), wait)
+    return show(outcome, settings, dry_run)
+
+
+def show(outcome: Blessing, settings: Settings, dry_run: bool) -> int:
+    """Print what blessing came to; the exit status."""
     if settings.json:
         print_json(outcome.as_dict())
     else:

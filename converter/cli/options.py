@@ -39,12 +39,15 @@ class Settings:
         Print everything that is otherwise summarised.
     debug
         Show tracebacks.
+    again
+        What writes that which a dry run showed; ``{command}`` is the command.
     """
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    again: str = "`gen2to3 {command}` with the same options"
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -271,14 +274,21 @@ def recipe_for(
         if last is None:
             raise UsageError(
                 f"{repo}: no conversion is recorded ({ledger or 'there is no ledger'}); "
-                f"give the Gen2 root: gen2to3 verify {repo} ROOT"
+                f"give the Gen2 root: {ctx.command_path} {repo} {_as_given(ctx, 'root')}"
             )
         recipe = recipe_from_dict(last, f"recipe in {ledger}")
     return _replace(ctx, recipe, recipe.root)
 
 
+def _as_given(ctx: click.Context, name: str) -> str:
+    """How a parameter is written: an argument here may be an option there."""
+    parameter = next(p for p in ctx.command.params if p.name == name)
+    word = name.upper()
+    return word if isinstance(parameter, click.Argument) else f"{parameter.opts[0]} {word}"
+
+
 def given_choices(ctx: click.Context, recipe: type) -> dict[str, Any]:
-    """What was given on the command line of the fields of a recipe.
+    """What was given of the fields of a recipe, on the command line or in an options file.
 
     Parameters
     ----------
@@ -288,11 +298,12 @@ def given_choices(ctx: click.Context, recipe: type) -> dict[str, Any]:
         A dataclass whose fields have the names of options.
     """
     fields = {field.name for field in dataclasses.fields(recipe)}
-    # The source, not the value, tells what was given: --label '' is a choice.
+    # The source, not the value, tells what was given: --label '' is a choice. The map is an options file.
+    given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     return {
         name: _plain(name, value)
         for name, value in ctx.params.items()
-        if name in fields and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in fields and ctx.get_parameter_source(name) in given
     }
 
 

@@ -110,7 +110,7 @@ def print_plan(plan: Plan, settings: Settings, written: bool = False, conversion
     print_rejects(plan.rejects, folded)
     print_conflicts(plan.conflicts, folded)
     if not settings.quiet:
-        say(_conclusion(plan, written, conversion))
+        say(_conclusion(plan, written, conversion, settings.again))
 
 
 def print_written(outcome: Written, settings: Settings, dry_run: bool) -> int:
@@ -248,7 +248,7 @@ def _print_hand_offs(plan: Plan) -> None:
         say()
 
 
-def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
+def _conclusion(plan: Plan, written: bool, conversion: int | None, how: str) -> str:
     existing = plural(plan.existing.total(), "dataset")
     wrong = plural(len(plan.rejects), "reject")
     if plan.conflicts:
@@ -270,7 +270,7 @@ def _conclusion(plan: Plan, written: bool, conversion: int | None) -> str:
         return f"Conversion {conversion}: {counts}{again}{stack}"
     if plan.recipe.strict and plan.rejects:
         return f"{counts} Nothing was written; correct the rejects, or leave --strict out."
-    return f"{counts} Nothing was written; `gen2to3 {plan.command}` with the same options writes it."
+    return f"{counts} Nothing was written; {how.format(command=plan.command)} writes it."
 
 
 def print_verification(verification: Verification, settings: Settings) -> None:

@@ -79,6 +79,8 @@ def environment(bin_directory: Path, *python_path: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([*map(str, paths), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(map(str, [*python_path, ROOT])),
         "COLUMNS": "200",
+        # What is installed may be without our commands.
+        "DAF_BUTLER_PLUGINS": str(ROOT / "converter/butler_commands/resources.yaml"),
     }
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from converter.blessing import parse_request
+from converter.butler_commands.definitions import DEFINITIONS
 from converter.cli import main
 from fixtures.demo import make_demo
 
@@ -67,11 +68,23 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
 def test_options_exist(page):
     known = {
-        option for c in main.commands.values() for p in c.params for option in (*p.opts, *p.secondary_opts)
+        option
+        for c in (*main.commands.values(), *DEFINITIONS.values())
+        for p in c.params
+        for option in (*p.opts, *p.secondary_opts)
     }
     # Of ingestCalibs.py, butler and sqlite-utils.
-    others = {"--collections", "--collection-type", "--where", "--table", "--raw-lines", "--mode"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", markdown.read(page))) <= known | others
+    others = {
+        "--collections",
+        "--collection-type",
+        "--table",
+        "--raw-lines",
+        "--mode",
+        "--log-level",
+        "--long-log",
+        "--help",
+    }
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", markdown.read(page))) <= known | others
 
 
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
