@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import closing
@@ -18,10 +20,20 @@ Row = dict[str, Any]
 
 
 def rows(path: Path, sql: str) -> list[Row]:
-    """Rows of a query, read-only."""
+    """Rows of a query; what a writer left behind who was killed stays as it is."""
     if not path.exists():
         return []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists():
+        with tempfile.TemporaryDirectory() as copy:
+            for file in (path, journal):
+                shutil.copyfile(file, Path(copy) / file.name)
+            return _rows(Path(copy) / path.name, sql)
+    return _rows(path, sql)
+
+
+def _rows(path: Path, sql: str) -> list[Row]:
+    with closing(sqlite3.connect(path)) as db:
         db.row_factory = sqlite3.Row
         try:
             return [dict(row) for row in db.execute(sql)]

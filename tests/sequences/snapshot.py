@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,8 @@ from converter.target import LOCK_NAME
 Range = tuple[str, str, str, str, int, int]
 """Collection, dataset type, RUN, data ID, begin and end (TAI ns)."""
 
-OWN = ("butler.yaml", "gen3.sqlite3", FILE_NAME, LOCK_NAME)
+REGISTRY = "gen3.sqlite3"
+OWN = ("butler.yaml", REGISTRY, FILE_NAME, LOCK_NAME)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,19 @@ def name_of(dataset: tuple[str, str, str]) -> str:
 
 
 def take(root: Path) -> Snapshot:
-    """Read a repository."""
+    """Read a repository; what a writer left behind who was killed stays as it is."""
+    if not (root / f"{REGISTRY}-journal").exists():
+        return _take(root, root)
+    with tempfile.TemporaryDirectory() as copy:
+        for name in ("butler.yaml", REGISTRY, f"{REGISTRY}-journal"):
+            shutil.copyfile(root / name, Path(copy) / name)
+        # Whoever may write to it takes back what was not committed.
+        with closing(sqlite3.connect(Path(copy) / REGISTRY)) as db:
+            db.execute("select count(*) from sqlite_master").fetchone()
+        return _take(Path(copy), root)
+
+
+def _take(root: Path, files_root: Path) -> Snapshot:
     with Butler.from_config(str(root)) as butler:
         infos = butler.collections.query_info("*")
         collections = {i.name: (i.type.name, tuple(i.children)) for i in infos}
@@ -95,12 +110,12 @@ def take(root: Path) -> Snapshot:
                 assert row.timespan is not None
                 span = row.timespan.nsec
                 ranges.add((row.collection, dataset_type.name, row.ref.run, _data_id(row.ref), *span))
-    with closing(sqlite3.connect(root / "gen3.sqlite3")) as db:
+    with closing(sqlite3.connect(root / REGISTRY)) as db:
         paths = {_id(i): p for i, p in db.execute("select dataset_id, path from file_datastore_records")}
         located = {_id(i) for (i,) in db.execute("select dataset_id from dataset_location")}
         trash = {_id(i) for (i,) in db.execute("select dataset_id from dataset_location_trash")}
     assert located == paths.keys() - trash
-    files, directories = _files(root)
+    files, directories = _files(files_root)
     return Snapshot(collections, datasets, frozenset(ranges), paths, frozenset(trash), files, directories)
 
 

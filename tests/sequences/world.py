@@ -234,8 +234,7 @@ class World:
         before, number = self.now, self._last()
         self.status = self._command(*args)
         self.now = take(self.repo)
-        if self.status != 3 and not (self.status == 2 and args[0] != "undo"):
-            self.settled = True
+        self.settled = self.settled or self.status == 0
         self._remember(number, before)
         self._check()
         return self.status
@@ -253,8 +252,7 @@ class World:
             self.settled = False
             self._check()
             return True
-        if self.status != 3:
-            self.settled = True
+        self.settled = self.settled or self.status == 0
         self._check()
         return False
 
