@@ -54,7 +54,8 @@ def read_recorded(ledger: Path | None) -> dict[str, Recorded]:
     transfers: dict[int, str] = {}
     found: dict[str, Recorded] = {}
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(ledger.absolute()))}?mode=ro", uri=True)) as db:
+        # Nothing is written; but SQLite takes a transaction back that was broken off, if it may.
+        with closing(sqlite3.connect(f"file:{quote(str(ledger.absolute()))}?mode=rw", uri=True)) as db:
             for number, recipe in db.execute("select id, recipe from conversions"):
                 choices = json.loads(recipe or "{}")
                 # A plan of a suite has its choices one level lower, or none.
