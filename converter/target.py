@@ -172,7 +172,7 @@ def open_reading(root: str) -> Butler | None:
         if not os.path.lexists(directory) or (directory.is_dir() and is_vacant(directory)):
             return None
         is_config = directory.is_file() and directory.suffix in (".yaml", ".yml", ".json")
-        if not is_config and not (directory / "butler.yaml").exists():
+        if not is_config and not (directory / "butler.yaml").is_file():
             raise UsageError(
                 f"{root} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
             )
