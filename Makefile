@@ -10,7 +10,7 @@ DEMO ?= build/demo
 help:
 	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
 	@echo "make test   all tests"
-	@echo "make test-full  tests of hostile repositories with 1,500,000 rows, too (minutes)"
+	@echo "make test-full  hostile repositories with 1,500,000 rows, 250 random sequences, all points to be killed at (an hour)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
 
@@ -28,7 +28,7 @@ test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
 
 test-full: env
-	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py tests/undoing/test_killed.py
+	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py tests/undoing/test_killed.py tests/sequences
 
 lint: env
 	$(BIN)/ruff check .

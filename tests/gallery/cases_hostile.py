@@ -368,7 +368,10 @@ HOSTILE = [
     ),
     called(
         "parent that leads in a circle",
-        lambda p: (parent(lambda p: p.elsewhere / "b")(p), (p.elsewhere / "b").symlink_to(p.root / "_parent")),
+        lambda p: (
+            parent(lambda p: p.elsewhere / "b")(p),
+            (p.elsewhere / "b").symlink_to(p.root / "_parent"),
+        ),
         r"/source: no mapper is declared \(looked for _mapper and repositoryCfg\.yaml in: .*\)",
     ),
     BadInput(

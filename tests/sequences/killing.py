@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from converter.cli import main
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE")
-FILES = frozenset({"os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink", "shutil.copyfile"})
+FILES = frozenset(
+    {"os.link", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.symlink", "shutil.copyfile"}
+)
 DIED = -int(signal.SIGKILL)
 TERMINATED = 143
 
@@ -55,7 +57,9 @@ class Trap:
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in FILES or (event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)):
+        if event in FILES or (
+            event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        ):
             self._count("file")
 
     def _statement(self, text: str) -> None:

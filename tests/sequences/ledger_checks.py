@@ -126,7 +126,9 @@ def _check_conversions(conversions: dict[int, Row], items: Iterable[Row]) -> Non
 def _replayed(path: Path, conversions: dict[int, Row], start: Iterable[Range]) -> frozenset[Range]:
     """Ranges by the ledger's own word: those of before, and what each conversion that stands took off and put on."""
     ranges = set(start)
-    for row in rows(path, "select * from intents where state = 'done' and kind != 'dataset type' order by rowid"):
+    for row in rows(
+        path, "select * from intents where state = 'done' and kind != 'dataset type' order by rowid"
+    ):
         if conversions[row["conversion"]]["undone_by"] is not None:
             raise AssertionError(f"a range of a conversion that was undone: {row}")
         begin, end = row["begin_ns"], row["end_ns"]

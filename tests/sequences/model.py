@@ -139,7 +139,13 @@ def expect(
             if is_changed:
                 result.must_stop.append(f"{item} has changed")
         if item in spans and not call.supersede:
-            wanted = (call.collection, item[0], call.run(item, max(versions)), f"detector={DETECTOR}", *spans[item])
+            wanted = (
+                call.collection,
+                item[0],
+                call.run(item, max(versions)),
+                f"detector={DETECTOR}",
+                *spans[item],
+            )
             if call.family(item, before) - {wanted}:
                 result.must_stop.append(f"{item} has another range")
     masters = [item for item in scope if item in spans]
@@ -201,7 +207,9 @@ def check_converted(
         accounted.add(id_)
         if item in spans:
             ours |= call.family(item, before) | call.family(item, after)
-            wanted.add((call.collection, item[0], call.run(item, latest), f"detector={DETECTOR}", *spans[item]))
+            wanted.add(
+                (call.collection, item[0], call.run(item, latest), f"detector={DETECTOR}", *spans[item])
+            )
     assert new <= accounted, "datasets that nobody wanted"
     assert after.ranges & ours == wanted
     assert after.ranges - ours == before.ranges - ours, "ranges of others changed"

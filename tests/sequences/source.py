@@ -132,9 +132,7 @@ class Source:
         """What can be seen of a file that is there."""
         path = self.paths[item]
         status = path.stat()
-        return Facts(
-            status.st_size, status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest()
-        )
+        return Facts(status.st_size, status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def span(self, item: Item) -> tuple[int, int]:
         """Range of a master in TAI ns since 1970: whole UTC days, both ends included."""

@@ -12,7 +12,12 @@ from .world import Step
 POINTS = st.one_of(
     st.none(),
     st.none(),
-    st.builds(Point, st.sampled_from(("commit", "after")), st.integers(1, 25), st.sampled_from(("kill", "kill", "term"))),
+    st.builds(
+        Point,
+        st.sampled_from(("commit", "after")),
+        st.integers(1, 25),
+        st.sampled_from(("kill", "kill", "term")),
+    ),
     st.builds(Point, st.just("file"), st.integers(1, 40), st.sampled_from(("kill", "full"))),
     st.builds(Point, st.just("sql"), st.integers(1, 120), st.just("kill")),
 )

@@ -92,7 +92,9 @@ class World:
         else:
             status = self.status if point is not None else self._run(*args)
             if status == 0:
-                check_converted(call, facts, spans, before, self.now, expected, self._unseen(facts, call, before))
+                check_converted(
+                    call, facts, spans, before, self.now, expected, self._unseen(facts, call, before)
+                )
         if status == 3:
             assert expected.may_stop
             assert self.now.core == before.core
@@ -328,7 +330,10 @@ class World:
         """An undo that was interrupted may have changed the repository: what was before later conversions is not known."""
         if self.now.registry != before.registry:
             for number in standing:
-                if self.history.get(number) is not None and self.history[number].registry != self.now.registry:
+                if (
+                    self.history.get(number) is not None
+                    and self.history[number].registry != self.now.registry
+                ):
                     self.history[number] = self.history[number] if number < standing[-1] else None
 
     def _undone(self, number: int, before: Snapshot, standing: list[int]) -> None:
