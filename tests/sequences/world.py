@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 from click.testing import CliRunner
 
 from converter.cli import main
-from converter.planning.conversion import make_plan
 from converter.ledger import FILE_NAME
+from converter.planning.conversion import make_plan
 from converter.recipe import Recipe
 from converter.target import LOCK_NAME
 
@@ -166,7 +165,7 @@ class World:
         self.aside.unlink(missing_ok=True)
         args = ("convert", self.source.root, self.repo, *call.options, "--transfer", "copy")
         kept, self.known = self.known, {}
-        expected, facts, spans = self._expected(call, before)
+        expected, _facts, _spans = self._expected(call, before)
         status = self._command(*args, "--ledger", self.aside)
         self.known = kept
         if status == 3:
