@@ -22,8 +22,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from adapters.gen2.files import read_head
+
 from .nouns import StoppedError, UsageError
 from .target import LOCK_NAME, is_vacant, local_path
+
+MAX_BYTES = 65536
+"""What a lock says is far less."""
 
 POLL_S = 0.2
 """How often somebody who waits looks again."""
@@ -249,7 +254,7 @@ def release(path: Path) -> None:
 def read(path: Path) -> tuple[Holder | None, str | None]:
     """Who holds a lock, and why that cannot be told; both `None` if there is no lock."""
     try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8"))), None
+        return Holder(**json.loads(read_head(path, MAX_BYTES))), None
     except FileNotFoundError:
         return None, None
     except (OSError, ValueError, TypeError) as exc:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from adapters.gen2.files import read_head
 from adapters.gen2.registries import MAX_ROWS
 from adapters.geometry import GROUPINGS
 
@@ -27,6 +28,9 @@ from .subset import Subset
 from .timespans import local_to_utc, parse_time
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Largest recipe; thirty thousand ranges given by hand fit into it."""
 
 
 @dataclass(frozen=True)
@@ -333,7 +337,10 @@ def load_recipe(path: Path, root: str = "") -> Recipe:
         The file cannot be read or is no recipe.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = read_head(path, MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise UsageError(f"recipe {path} is larger than {MAX_BYTES} bytes; a recipe was expected")
+        data = yaml.safe_load(text.decode())
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"recipe {path} cannot be read: {exc}") from None
     except yaml.YAMLError as exc:

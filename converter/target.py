@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
 from lsst.resources import ResourcePath
+from sqlalchemy.exc import DBAPIError
 
 from .nouns import DataId, UsageError
 from .timespans import MAX_NS, MIN_NS, Span
@@ -21,6 +22,10 @@ Record = Mapping[str, Any]
 
 LOCK_NAME = "gen2to3.lock"
 """File in a repository's directory that says who writes to it."""
+
+
+INTERRUPTED = "SQLITE_READONLY_ROLLBACK"
+"""What SQLite says to a reader where a transaction was broken off that has to be taken back first."""
 
 
 class TargetExposure(NamedTuple):
@@ -167,16 +172,28 @@ def open_reading(root: str) -> Butler | None:
         if not os.path.lexists(directory) or (directory.is_dir() and is_vacant(directory)):
             return None
         is_config = directory.is_file() and directory.suffix in (".yaml", ".yml", ".json")
-        if not is_config and not (directory / "butler.yaml").exists():
+        if not is_config and not (directory / "butler.yaml").is_file():
             raise UsageError(
                 f"{root} exists but is no Butler repository (no butler.yaml); give an empty or new directory"
             )
     try:
-        return Butler.from_config(root, writeable=False)
+        return _open_reading(root)
     except Exception as exc:
         # Whatever is wrong with it, it is the repository that the user gave.
         reason = " ".join(str(exc).split())
         raise UsageError(f"{root} cannot be opened as a Butler repository: {reason}") from exc
+
+
+def _open_reading(root: str) -> Butler:
+    try:
+        return Butler.from_config(root, writeable=False)
+    except DBAPIError as exc:
+        if getattr(exc.orig, "sqlite_errorname", "") != INTERRUPTED:
+            raise
+    # A writer was killed in the middle of a transaction. SQLite takes it back as soon as somebody
+    # opens the database who may write to it; where a writer lives, it leaves that alone.
+    Butler.from_config(root, writeable=True).close()
+    return Butler.from_config(root, writeable=False)
 
 
 def datastore_root(butler: Butler) -> Path | None:

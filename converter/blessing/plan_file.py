@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import yaml
 
+from adapters.gen2.files import read_head
+
 from ..nouns import UsageError
 from ..numbers import number_ranges, numbers_of
 from ..span_sets import is_one
@@ -68,8 +70,7 @@ def load_request(path: Path) -> tuple[Request, list[str]]:
         There is no such file, it is no YAML mapping, or names no collection.
     """
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_head(path, MAX_BYTES + 1)
         text = data.decode("utf-8")
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc

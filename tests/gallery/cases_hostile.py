@@ -9,9 +9,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from .bad_input import BIAS_LOST, FIRST, BadInput, nothing, replace_file
+from .bad_input import ALL_MASTERS, ALL_RAWS, BIAS_LOST, FIRST, BadInput, nothing, replace_file
 from .cases_calls import called, recipe
 from .cases_files import RAW_FILE, RAW_LOST
+from .cases_registries import UNCERTIFIED
 from .place import BIAS, RAW, Place
 
 CONFIG = r"/source/repositoryCfg\.yaml: "
@@ -87,6 +88,22 @@ def endless_view(place: Place) -> None:
 def quoted_table(place: Place) -> None:
     place.calib_sql('CREATE TABLE "x""; DROP TABLE bias; --" (a)')
     place.calib_sql('INSERT INTO "x""; DROP TABLE bias; --" VALUES (1)')
+
+
+def pipe(path: Path) -> None:
+    """A FIFO in place of a file: who opens it waits for ever."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def parent(target: Callable[[Place], object]) -> Callable[[Place], object]:
+    """No mapper here, and a link to the repository that is to have it."""
+
+    def make(p: Place) -> None:
+        (p.root / "_mapper").unlink()
+        (p.root / "_parent").symlink_to(str(target(p)))
+
+    return make
 
 
 FILE_NAME = "BIAS/2014-10-02/NONE/BIAS-2014-10-02-049.fits"
@@ -285,5 +302,83 @@ HOSTILE = [
         r"/source/caf\\udce9\.fits: .+",
         status=0,
         lines=0,
+    ),
+    BadInput(
+        "FIFO in place of the raw registry",
+        lambda p: pipe(p.registry),
+        r"/source: raw registry: registry .*/registry\.sqlite3 is not a regular file; a SQLite file was expected",
+        lost=(ALL_RAWS,),
+        lines=2,
+    ),
+    BadInput(
+        "FIFO in place of the calibration registry",
+        lambda p: pipe(p.calib_registry),
+        r"/CALIB: calibration registry: registry .*/calibRegistry\.sqlite3 is not a regular file; a SQLite file was expected",
+        lost=ALL_MASTERS,
+        added=UNCERTIFIED,
+        lines=2,
+    ),
+    called(
+        "FIFO in place of the mapper file",
+        lambda p: pipe(p.root / "_mapper"),
+        r"/source/_mapper cannot be read: not a regular file",
+    ),
+    called(
+        "FIFO in place of the configuration",
+        lambda p: ((p.root / "_mapper").unlink(), pipe(p.root / "repositoryCfg.yaml")),
+        r"/source/repositoryCfg\.yaml: is not a regular file; a YAML file was expected",
+    ),
+    called(
+        "FIFO in place of the recipe",
+        lambda p: pipe(p.tmp / "recipe.yaml"),
+        r"recipe .*/recipe\.yaml cannot be read: not a regular file",
+        "--recipe",
+        "{tmp}/recipe.yaml",
+    ),
+    called(
+        "device in place of the recipe",
+        nothing,
+        r"recipe /dev/zero cannot be read: not a regular file",
+        "--recipe",
+        "/dev/zero",
+    ),
+    called(
+        "recipe of five megabytes",
+        recipe("#" * 5_000_000),
+        r"recipe .*/recipe\.yaml is larger than 4194304 bytes; a recipe was expected",
+        "--recipe",
+        "{tmp}/recipe.yaml",
+    ),
+    called(
+        "FIFO in place of the ledger",
+        lambda p: pipe(p.elsewhere / "ledger.sqlite3"),
+        r"ledger .*/ledger\.sqlite3: .+; move the file away .*, or name another with --ledger",
+        "--ledger",
+        "{tmp}/elsewhere/ledger.sqlite3",
+    ),
+    called(
+        "parent that is a link to itself",
+        parent(lambda p: "_parent"),
+        r"/source: no mapper is declared \(looked for _mapper and repositoryCfg\.yaml in: .*\)",
+    ),
+    called(
+        "parent that is the repository itself",
+        parent(lambda p: "."),
+        r"/source: no mapper is declared \(looked for _mapper and repositoryCfg\.yaml in: .*\)",
+    ),
+    called(
+        "parent that leads in a circle",
+        lambda p: (
+            parent(lambda p: p.elsewhere / "b")(p),
+            (p.elsewhere / "b").symlink_to(p.root / "_parent"),
+        ),
+        r"/source: no mapper is declared \(looked for _mapper and repositoryCfg\.yaml in: .*\)",
+    ),
+    BadInput(
+        "registry that is a link to a device",
+        lambda p: (p.registry.unlink(), p.registry.symlink_to("/dev/zero")),
+        r"/source: raw registry: registry .*/registry\.sqlite3 is not a regular file; a SQLite file was expected",
+        lost=(ALL_RAWS,),
+        lines=2,
     ),
 ]

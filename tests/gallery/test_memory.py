@@ -10,6 +10,7 @@ import pytest
 from tests.sampling import FULL
 
 from .cases import CASES
+from .cases_hostile import gzip_bomb
 from .limited import run_limited
 from .place import GOOD, Datasets, Place, digest
 
@@ -112,6 +113,23 @@ def test_more_rows_than_were_expected(tmp_path: Path) -> None:
     assert f"table raw has more than {ROWS} rows; if they are meant, give --max-rows N" in line
     assert done.mib <= BASE_MIB
     assert Datasets(place.target).lines == {line for line in GOOD if not line.startswith("raw")}
+
+
+def test_masters_that_are_gzip_bombs(tmp_path: Path) -> None:
+    """A master's header is read where masters come without a registry."""
+    place = Place(tmp_path)
+    names = ("bomb.fits", "bomb.fits.fz", "bomb.fits.gz")
+    for name in names:
+        (place.elsewhere / name).write_bytes(gzip_bomb())
+    files = [place.elsewhere / name for name in names]
+    options = ("--camera", "hsc", "--validity", "rule:previous-afternoon", "--dry-run")
+    done = run_limited("import-calibs", place.target, *files, *options, address_space_mib=2048)
+    assert done.status == 1, done.err
+    rejects = [line for line in done.out.splitlines() if line.startswith("reject")]
+    assert len(rejects) == len(names)
+    for name, line in zip(names, rejects, strict=True):
+        assert f"/{name}: expected an END card, found none within " in line
+    assert done.mib <= BASE_MIB
 
 
 def test_the_limit_is_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fixtures.hsc import HscRepository
 from tests.blessing.conftest import Place, made, place  # noqa: F401
 from tests.sampling import some
 
-from .conftest import kill, run, run_json
+from .conftest import kill, run, run_json, start
 from .dump import check_ledger, dump, tree
 from .test_undo import NOTHING, PLAN, VISITS
 
@@ -141,3 +141,39 @@ def test_a_killed_blessing(place: Place, point: tuple[str, str, int, str]) -> No
     run("bless", place.root, path)
     run("undo", place.root)
     assert dump(place.root) == before
+
+
+BROKEN_OFF = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("pragma cache_size = 2")
+db.execute("begin immediate")
+db.execute("create table broken_off as with recursive n(x) as (select 1 union all select x + 1 from n limit 20000) "
+           "select x, hex(zeroblob(50)) as y from n")
+os._exit(9)
+"""
+"""A transaction that no longer fits into memory, so that the file has a part of it, and a journal says how it was."""
+
+
+def break_off(database: Path) -> None:
+    process = start(BROKEN_OFF, database)
+    process.communicate(timeout=60)
+    assert process.returncode == 9
+    assert database.with_name(f"{database.name}-journal").stat().st_size > 512
+
+
+@pytest.mark.parametrize("database", ["gen3.sqlite3", FILE_NAME])
+@pytest.mark.parametrize(
+    "command",
+    ["convert ROOT REPO --no-verify", "verify REPO --files", "undo REPO --dry-run", "status REPO"],
+)
+def test_killed_in_a_large_transaction(
+    tmp_path: Path, gen2: HscRepository, whole: Path, database: str, command: str
+) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(whole, repo)
+    before = dump(repo)
+    break_off(repo / database)
+    run(*(word.replace("ROOT", str(gen2.root)).replace("REPO", str(repo)) for word in command.split()))
+    assert dump(repo) == before
+    check_ledger(repo)
