@@ -1,0 +1,102 @@
+"""A command in a process of its own, forked from this one, so that a point costs no imports."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from converter.cli import main
+
+from .seam import Point, Seam, Write
+
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a command.
+
+    ``status`` is the exit status, or the negative number of the signal that
+    ended it; ``writes`` is empty if it was killed.
+    """
+
+    status: int
+    output: str
+    writes: list[Write] = field(default_factory=list)
+
+
+def run(
+    base: Path,
+    args: Sequence[object],
+    point: Point | None = None,
+    number: int = signal.SIGKILL,
+    spill: bool = False,
+    first: Callable[[], None] | None = None,
+) -> Done:
+    """Run a command, and send it a signal at a point.
+
+    Parameters
+    ----------
+    base
+        Directory below which writes count; the output is kept beside it.
+    args
+        The command line.
+    point, spill
+        See `Seam`.
+    number
+        The signal.
+    first
+        What the process does before, such as setting limits.
+    """
+    output, result = base.parent / f"{base.name}.out", base.parent / f"{base.name}.json"
+    result.unlink(missing_ok=True)
+    gc.freeze()  # or the child would look at, and copy, all that pytest has in memory
+    pid = os.fork()
+    if not pid:
+        _child(base, [str(a) for a in args], point, number, spill, first, output, result)
+    _, code = os.waitpid(pid, 0)
+    writes = [Write(*w) for w in json.loads(result.read_text())] if result.exists() else []
+    return Done(os.waitstatus_to_exitcode(code), output.read_text(errors="replace"), writes)
+
+
+def _child(
+    base: Path,
+    args: list[str],
+    point: Point | None,
+    number: int,
+    spill: bool,
+    first: Callable[[], None] | None,
+    output: Path,
+    result: Path,
+) -> None:
+    status = 70
+    try:
+        signal.alarm(TIMEOUT_S)  # what hangs is ended, and seen
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.stdout = sys.stderr = open(output, "w", buffering=1, errors="backslashreplace")
+        results = open(result.with_suffix(".draft"), "w")
+        if first is not None:
+            first()
+        seam = Seam(base, point, lambda: os.kill(os.getpid(), number), spill)
+        seam.install()
+        try:
+            main(args, prog_name="gen2to3")
+        except SystemExit as exc:
+            status = int(exc.code or 0)
+        finally:
+            seam.is_on = False
+        json.dump(seam.writes, results)
+        results.close()
+        os.rename(result.with_suffix(".draft"), result)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
