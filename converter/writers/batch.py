@@ -22,6 +22,7 @@ from ..operations import (
     RegisterDatasetType,
     RegisterInstrument,
 )
+from ..target import datastore_root
 from .certify import certify, decertify
 from .collections import define_chain, register_chains
 from .datasets import check_formatters, ingest, register, register_collections, register_dataset_type
@@ -29,7 +30,7 @@ from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
 from .split import divide, split
-from .staging import staging
+from .staging import copy_files, staging
 from .visits import define_visits
 
 T = TypeVar("T")
@@ -87,10 +88,16 @@ def execute(
     prepare(butler, batch)
     references = References(butler) if references is None else references
     ingests, to_split, made = divide(_only(batch, Ingest))
+    # Whoever moves files deletes them after all is committed; the Butler would do it before.
+    of_source = "copy" if transfer == "move" else transfer
+    to_copy = ingests if of_source == "copy" and datastore_root(butler) is not None else []
     with ExitStack() as stack:
-        # Before the transaction, which would keep the database locked all the while.
-        pieces = split(to_split, stack.enter_context(staging(butler))) if to_split else []
-        _write(butler, batch, ingests, [*made, *pieces], transfer, references)
+        if to_split or to_copy:
+            # Before the transaction, which would keep the database locked all the while. The Butler copies to
+            # names of its own beside the datasets, where nobody would find them after a kill.
+            directory = stack.enter_context(staging(butler))
+            made = [*made, *split(to_split, directory), *copy_files(to_copy, directory)]
+        _write(butler, batch, [] if to_copy else ingests, made, of_source, references)
     return references
 
 
@@ -98,7 +105,7 @@ def _write(
     butler: Butler,
     batch: Sequence[Operation],
     ingests: Sequence[Ingest],
-    pieces: Sequence[Ingest],
+    made: Sequence[Ingest],
     transfer: str,
     references: References,
 ) -> None:
@@ -111,9 +118,7 @@ def _write(
             register(butler, dict.fromkeys(runs, CollectionType.RUN))
             for exposures in _only(batch, InsertExposures):
                 insert_exposures(butler, exposures)
-            # Whoever moves files deletes them after all is committed; the Butler would do it before.
-            of_source = "copy" if transfer == "move" else transfer
-            for files, mode in ((ingests, of_source), (pieces, "move")):
+            for files, mode in ((ingests, transfer), (made, "move")):
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED, references)
