@@ -38,6 +38,7 @@ def run(
     point: Point | None = None,
     number: int = signal.SIGKILL,
     spill: bool = False,
+    with_states: bool = False,
     first: Callable[[], None] | None = None,
 ) -> Done:
     """Run a command, and send it a signal at a point.
@@ -48,7 +49,7 @@ def run(
         Directory below which writes count; the output is kept beside it.
     args
         The command line.
-    point, spill
+    point, spill, with_states
         See `Seam`.
     number
         The signal.
@@ -60,32 +61,23 @@ def run(
     gc.freeze()  # or the child would look at, and copy, all that pytest has in memory
     pid = os.fork()
     if not pid:
-        _child(base, [str(a) for a in args], point, number, spill, first, output, result)
+        seam = Seam(base, point, lambda: os.kill(os.getpid(), number), spill, with_states)
+        _child([str(a) for a in args], seam, first, output, result)
     _, code = os.waitpid(pid, 0)
     writes = [Write(*w) for w in json.loads(result.read_text())] if result.exists() else []
     return Done(os.waitstatus_to_exitcode(code), output.read_text(errors="replace"), writes)
 
 
-def _child(
-    base: Path,
-    args: list[str],
-    point: Point | None,
-    number: int,
-    spill: bool,
-    first: Callable[[], None] | None,
-    output: Path,
-    result: Path,
-) -> None:
+def _child(args: list[str], seam: Seam, first: Callable[[], None] | None, output: Path, result: Path) -> None:
     status = 70
     try:
         signal.alarm(TIMEOUT_S)  # what hangs is ended, and seen
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stdout = sys.stderr = open(output, "w", buffering=1, errors="backslashreplace")
-        results = open(result.with_suffix(".draft"), "w")
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1, errors="backslashreplace")
         if first is not None:
             first()
-        seam = Seam(base, point, lambda: os.kill(os.getpid(), number), spill)
         seam.install()
         try:
             main(args, prog_name="gen2to3")
@@ -93,9 +85,7 @@ def _child(
             status = int(exc.code or 0)
         finally:
             seam.is_on = False
-        json.dump(seam.writes, results)
-        results.close()
-        os.rename(result.with_suffix(".draft"), result)
+        result.write_text(json.dumps(seam.writes))
     except BaseException:
         traceback.print_exc()
     finally:

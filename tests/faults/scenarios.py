@@ -158,7 +158,7 @@ class Place:
         assert result.exit_code == self.scenario.status, result.output
         self.restore()
         self.sources = self.source()
-        done = run(base, self.words)
+        done = run(base, self.words, with_states=True)
         assert done.status == self.scenario.status, done.output
         self.writes = done.writes
         self.whole, self.dumped = snapshot(self.repo), dump(self.repo)

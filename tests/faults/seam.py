@@ -23,6 +23,7 @@ import os
 import re
 import sqlite3
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,10 +60,23 @@ class Point(NamedTuple):
 
 
 class Write(NamedTuple):
-    """One write; ``visible`` if the disk is another one afterwards, and not only an open transaction."""
+    """One write.
+
+    Attributes
+    ----------
+    what
+        In words.
+    visible
+        Whether the disk is another one afterwards, and not only a transaction
+        that is open.
+    before
+        Digest of all that is on the disk before it, `None` if that was not
+        wanted.
+    """
 
     what: str
     visible: bool
+    before: int | None = None
 
     @property
     def is_copy(self) -> bool:
@@ -90,6 +104,7 @@ class Seam:
     point: Point | None = None
     act: Callable[[], None] = lambda: None
     spill: bool = False
+    with_states: bool = False
     writes: list[Write] = field(default_factory=list)
     is_on: bool = True
     _rows: tuple[int, str] | None = None
@@ -162,7 +177,7 @@ class Seam:
         if not self.is_on:
             return
         self._rows = None
-        self.writes.append(Write(what, visible))
+        self.writes.append(Write(what, visible, state(self.base) if self.with_states else None))
         if self.point is None or self.point.number != len(self.writes):
             return
         if self.point.when == "before":
@@ -178,6 +193,21 @@ class Seam:
         self.act()
 
 
+def state(base: Path) -> int:
+    """Digest of all names and contents below a directory."""
+    found = 0
+    for directory, names, leaves in os.walk(base):
+        for name in sorted((*names, *leaves)):
+            path = os.path.join(directory, name)
+            found = zlib.crc32(os.fsencode(path), found)
+            if os.path.islink(path):
+                found = zlib.crc32(os.fsencode(os.readlink(path)), found)
+            elif name in leaves:
+                with open(path, "rb") as stream:
+                    found = zlib.crc32(stream.read(), found)
+    return found
+
+
 def points(writes: list[Write]) -> list[Point]:
     """All points of a command.
 
@@ -191,4 +221,18 @@ def points(writes: list[Write]) -> list[Point]:
             found.append(Point(number, "half"))
         if write.visible:
             found.append(Point(number, "after"))
+    return found
+
+
+def different(writes: list[Write]) -> list[Point]:
+    """The points of a command at which the disk is not as it was at the point before."""
+    found, last = [], None
+    for number, write in enumerate(writes, 1):
+        if write.before != last:
+            found.append(Point(number, "before"))
+        last = write.before
+        if write.is_copy:
+            found.append(Point(number, "half"))
+        if write.what.startswith("open ") or number == len(writes):
+            found.append(Point(number, "after"))  # made, and empty
     return found

@@ -36,7 +36,7 @@ def _tables(path: Path) -> dict[str, Any]:
 def _rows(
     db: sqlite3.Connection, table: str, collections: dict[int, str], types: dict[int, str]
 ) -> list[str]:
-    cursor = db.execute(f'select * from "{table}"')
+    cursor = db.execute(f'select * from "{table}"')  # noqa: S608
     columns = [c[0] for c in cursor.description]
     rows = []
     for row in cursor:

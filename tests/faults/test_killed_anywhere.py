@@ -12,7 +12,7 @@ from tests.undoing.dump import check_ledger, dump
 from .child import run
 from .conftest import FULL, MakePlace
 from .scenarios import SCENARIOS, Place
-from .seam import Point, Write, points
+from .seam import Point, Write, different, points
 
 SHARDS = 12 if FULL else 1
 """Into how many tests the points of a command are divided."""
@@ -31,10 +31,14 @@ SPECIAL: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def chosen(name: str, writes: list[Write]) -> list[Point]:
-    """The points that are tried: all, or a deterministic spread and the special ones."""
-    everything = points(writes)
+    """The points that are tried: a deterministic spread and the special ones, or all.
+
+    All of one command; of the others all at which the disk is another one, because
+    two kills that leave the same are one.
+    """
     if FULL:
-        return everything
+        return points(writes) if name == "copied" else different(writes)
+    everything = different(writes)
     number = SAMPLE.get(name, 0)
     found = [everything[len(everything) * (2 * n + 1) // (2 * number)] for n in range(number)]
     for when, part in SPECIAL.get(name, ()):
