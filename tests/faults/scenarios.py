@@ -67,6 +67,12 @@ def _command(base: Path, *args: str, status: int = 0) -> None:
     assert done.status == status, done.output
 
 
+def _many(base: Path) -> None:
+    """More exposures than are given to one process at once."""
+    none: dict[str, tuple[str, ...]] = dict.fromkeys(("bias", "dark", "flat", "defects"), ())
+    make_hsc(base / "gen2", HscSpec(nights=("2014-10-01",), visits_per_night=40, detectors=(49,), **none))
+
+
 def _first(base: Path) -> None:
     _gen2(base)
     _command(base, *COPY, status=1)
@@ -124,6 +130,7 @@ SCENARIOS = {
     "curated": Scenario(_package, ("curate", "{}/repo", "{}/packages/obs_lsst_data", "--camera", "latiss")),
     "blessed": Scenario(_suite, ("bless", "{}/repo", "{}/suite.yaml", "--transfer", "copy")),
     "undone": Scenario(_all, ("undo", "{}/repo", "2")),
+    "many": Scenario(_many, ("convert", "{}/gen2", "{}/repo", "--no-verify")),
     "undone-all": Scenario(_first, ("undo", "{}/repo", "1")),
 }
 
@@ -168,9 +175,13 @@ class Place:
 
     def restore(self) -> None:
         """Have the repository as it was before the command."""
-        shutil.rmtree(self.repo, ignore_errors=True)
+        self.remove()
         if self.kept.exists():
             shutil.copytree(self.kept, self.repo, symlinks=True)
+
+    def remove(self) -> None:
+        """Have no repository."""
+        shutil.rmtree(self.repo, ignore_errors=True)
 
     def source(self) -> dict[str, Any]:
         """Digests of all that the command reads."""
