@@ -7,9 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 from lsst.daf.butler import Butler, CollectionType
-from sqlalchemy.exc import OperationalError
 
-from ..nouns import Gen2to3Error
 from ..operations import (
     Certify,
     Chain,
@@ -25,6 +23,7 @@ from ..operations import (
 from ..target import datastore_root
 from .certify import certify, decertify
 from .collections import define_chain, register_chains
+from .common import database_errors
 from .datasets import check_formatters, ingest, register, register_collections, register_dataset_type
 from .exposures import insert_exposures
 from .instrument import register_instrument
@@ -85,13 +84,13 @@ def execute(
         Something cannot be written. Then nothing of the batch is, except
         for the empty shells that `prepare` made.
     """
-    prepare(butler, batch)
     references = References(butler) if references is None else references
     ingests, to_split, made = divide(_only(batch, Ingest))
     # Whoever moves files deletes them after all is committed; the Butler would do it before.
     of_source = "copy" if transfer == "move" else transfer
     to_copy = ingests if of_source == "copy" and datastore_root(butler) is not None else []
-    with ExitStack() as stack:
+    with database_errors(butler), ExitStack() as stack:
+        prepare(butler, batch)
         if to_split or to_copy:
             # Before the transaction, which would keep the database locked all the while. The Butler copies to
             # names of its own beside the datasets, where nobody would find them after a kill.
@@ -128,12 +127,10 @@ def _write(
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
                 define_chain(butler, chain)
-    except BaseException as exc:
+    except BaseException:
         # The registry's caches do not take part in the rollback.
         with suppress(Exception):
             butler.registry.refresh()
-        if isinstance(exc, OperationalError):  # locked by another process, disk full
-            raise Gen2to3Error(f"the target's database cannot be written: {exc.orig}") from exc
         raise
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from .child import run
 from .conftest import FULL, MakePlace
-from .scenarios import COPY
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="there is no /proc to find workers in"
