@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= build/demo
 
-.PHONY: help env demo test test-full lint bench clean
+.PHONY: help env demo test test-full test-faults lint bench clean
 
 help:
 	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
 	@echo "make test   all tests"
 	@echo "make test-full  tests of hostile repositories with 1,500,000 rows, too (minutes)"
+	@echo "make test-faults  commands killed at every write, and other faults, not only a sample (an hour of processor time)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
 
@@ -29,6 +30,9 @@ test: env
 
 test-full: env
 	GEN2TO3_FULL=1 $(BIN)/python -m pytest -q tests/gallery/test_memory.py tests/undoing/test_killed.py
+
+test-faults: env
+	GEN2TO3_FULL=1 $(BIN)/python -m pytest -n 2 -q tests/faults
 
 lint: env
 	$(BIN)/ruff check .

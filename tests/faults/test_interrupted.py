@@ -13,7 +13,7 @@ from .scenarios import Place
 from .seam import Point
 
 SIGNALS = {signal.SIGTERM: (143, "terminated"), signal.SIGINT: (130, "interrupted")}
-SAMPLE = {"copied": (40, 2), "more": (10, 0), "blessed": (10, 0), "undone": (10, 1), "curated": (20, 0)}
+SAMPLE = {"copied": (40, 1), "more": (10, 0), "blessed": (10, 0), "undone": (10, 0), "curated": (20, 0)}
 """At how many points of a command: all of them, and a sample."""
 
 

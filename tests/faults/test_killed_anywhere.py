@@ -11,13 +11,13 @@ from tests.undoing.dump import check_ledger, dump
 
 from .child import run
 from .conftest import FULL, MakePlace
-from .scenarios import SCENARIOS, Place
+from .scenarios import KILLED, Place
 from .seam import Point, Write, different, points
 
 SHARDS = 12 if FULL else 1
 """Into how many tests the points of a command are divided."""
 
-SAMPLE = {"copied": 6, "linked": 1, "more": 2, "superseded": 1, "blessed": 1, "undone": 2}
+SAMPLE = {"copied": 3, "blessed": 1, "undone": 1}
 """How many points of a command are tried where not all of them are, besides the special ones."""
 
 SPECIAL: dict[str, tuple[tuple[str, str], ...]] = {
@@ -47,7 +47,7 @@ def chosen(name: str, writes: list[Write]) -> list[Point]:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("name", [n for n in SCENARIOS if FULL or n in SAMPLE])
+@pytest.mark.parametrize("name", KILLED if FULL else tuple(SAMPLE))
 def test_killed(
     make_place: MakePlace, record_property: Callable[[str, object], None], name: str, shard: int
 ) -> None:

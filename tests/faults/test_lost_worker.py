@@ -46,14 +46,15 @@ def killing(which: int, delay_s: float) -> Callable[[], None]:
 
 
 # At once, while it imports, and (if it is still there) while it reads.
-@pytest.mark.parametrize("delay_s", [0.0, 0.3, 1.0, 1.5, 2.0] if FULL else [0.3])
-@pytest.mark.parametrize("which", [0, 1] if FULL else [1])
+@pytest.mark.parametrize("delay_s", [0.0, 0.3, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("which", [0, 1])
 def test_header_reader(make_place: MakePlace, which: int, delay_s: float) -> None:
     place = make_place("many")
     place.restore()
     words = [*place.words, "--workers", "2"]
     done = run(place.base, words, first=killing(which, delay_s))
-    if done.status != place.scenario.status:  # otherwise it had done its work before
+    # Later, it may have done its work before.
+    if delay_s <= 0.3 or done.status != place.scenario.status:
         assert (done.status, done.output) == (
             1,
             "gen2to3: error: one of 2 header reading processes died (killed, or out of memory?); "

@@ -20,7 +20,7 @@ KINDS: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["more", "blessed", "undone", "superseded"] if FULL else ["more", "undone"])
+@pytest.mark.parametrize("name", ["more", "blessed", "undone", "superseded"] if FULL else ["undone"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_repository(make_place: MakePlace, kind: str, name: str) -> None:
     place = make_place(name)
@@ -28,7 +28,7 @@ def test_repository(make_place: MakePlace, kind: str, name: str) -> None:
     before = state(place.base)
     with KINDS[kind](place.repo):
         done = run(place.base, place.words, first=as_anybody)
-    assert (done.status, done.writes) == (2, []) or done.status == 2, done.output
+    assert done.status == 2, done.output
     errors = [line for line in done.output.splitlines() if line.startswith("gen2to3: error: ")]
     assert len(errors) == 1 and str(place.repo) in errors[0], done.output
     assert "internal error" not in errors[0]
