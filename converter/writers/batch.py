@@ -29,7 +29,7 @@ from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
 from .split import divide, split
-from .staging import copy_files, staging
+from .staging import copy_files, elsewhere, staging
 from .visits import define_visits
 
 T = TypeVar("T")
@@ -88,15 +88,19 @@ def execute(
     ingests, to_split, made = divide(_only(batch, Ingest))
     # Whoever moves files deletes them after all is committed; the Butler would do it before.
     of_source = "copy" if transfer == "move" else transfer
-    to_copy = ingests if of_source == "copy" and datastore_root(butler) is not None else []
+    to_copy: list[Ingest] = []
+    if (root := datastore_root(butler)) is not None:
+        # The Butler copies to names of its own beside the datasets, where nobody would find them after a kill.
+        made, to_copy = elsewhere(made, root)
+        if of_source == "copy":
+            ingests, to_copy = [], [*ingests, *to_copy]
     with database_errors(butler), ExitStack() as stack:
         prepare(butler, batch)
         if to_split or to_copy:
-            # Before the transaction, which would keep the database locked all the while. The Butler copies to
-            # names of its own beside the datasets, where nobody would find them after a kill.
+            # Before the transaction, which would keep the database locked all the while.
             directory = stack.enter_context(staging(butler))
             made = [*made, *split(to_split, directory), *copy_files(to_copy, directory)]
-        _write(butler, batch, [] if to_copy else ingests, made, of_source, references)
+        _write(butler, batch, ingests, made, of_source, references)
     return references
 
 

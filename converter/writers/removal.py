@@ -163,7 +163,7 @@ def _refs(butler: Butler, unwritten: list[Unwritten]) -> Iterator[DatasetRef]:
 
 def _remove_empty(root: Path, directory: Path) -> None:
     """Remove empty directories in and above a directory of the datastore."""
-    if root not in directory.parents or not directory.is_dir():
+    if root not in directory.parents:
         return
     for path, _, _ in os.walk(directory, topdown=False):
         with suppress(OSError):
@@ -173,5 +173,7 @@ def _remove_empty(root: Path, directory: Path) -> None:
             return
         try:
             parent.rmdir()
+        except FileNotFoundError:
+            continue  # a process came so far, and was killed
         except OSError:
             return

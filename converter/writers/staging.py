@@ -125,6 +125,18 @@ def copy_files(ingests: Sequence[Ingest], directory: Path) -> list[Ingest]:
     return copied
 
 
+def elsewhere(ingests: Sequence[Ingest], root: Path) -> tuple[list[Ingest], list[Ingest]]:
+    """Files that can be moved to a directory by a rename, and those that are on another file system."""
+    device = os.stat(root).st_dev
+    parts: tuple[list[Ingest], list[Ingest]] = ([], [])
+    for operation in ingests:
+        for number, part in enumerate(parts):
+            files = tuple(f for f in operation.files if (os.stat(f.path).st_dev != device) == bool(number))
+            if files:
+                part.append(replace(operation, files=files))
+    return parts
+
+
 def remove_stale(butler: Butler) -> None:
     """Remove the staging directories of processes that no longer run on this host."""
     root = datastore_root(butler)

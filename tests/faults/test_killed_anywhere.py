@@ -66,6 +66,19 @@ def test_killed(
     assert place.source() == place.sources
 
 
+def test_killed_in_the_middle_of_the_database(
+    make_place: MakePlace, record_property: Callable[[str, object], None]
+) -> None:
+    """Changes that are not committed are in the database already, and its journal has to be rolled back."""
+    place = make_place("copied")
+    inside = [n for n, write in enumerate(place.writes, 1) if not write.visible]
+    count = 40 if FULL else 1
+    tried = [Point(inside[len(inside) * (2 * n + 1) // (2 * count)], "before") for n in range(count)]
+    wrong = [f"{point}: {why}" for point in tried if (why := broken(place, point, spill=True))]
+    record_property("points killed, copied, with a hot journal", len(tried))
+    assert not wrong, f"{len(wrong)} of {len(tried)} points:\n" + "\n".join(wrong)
+
+
 def broken(place: Place, point: Point, spill: bool = False) -> str:
     """What is wrong after a kill and the same command again, "" if nothing is."""
     place.restore()
