@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .child import run
-from .conftest import MakePlace
+from .conftest import FULL, MakePlace
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="there is no /proc to find workers in"),
