@@ -16,6 +16,9 @@ from urllib.parse import unquote
 from converter.ledger import FILE_NAME
 
 REGISTRY = "gen3.sqlite3"
+_JOURNALS = {f"{REGISTRY}-journal", f"{FILE_NAME}-journal"}
+"""What SQLite leaves behind after a kill before anything was changed; void, and gone with the next write."""
+
 _COLLECTIONS = {"collection_id", "run_id", "parent", "child"}
 _LEFT_OUT = {"ingest_date", "collection.collection_id", "dataset_type.id"}
 
@@ -62,6 +65,8 @@ def _files(root: Path) -> dict[str, Any]:
             path = Path(directory) / name
             key = str(path.relative_to(root))
             status = path.lstat()
+            if key in _JOURNALS:
+                continue
             if path.is_symlink():
                 found[key] = ("link", os.readlink(path))
             elif path.is_dir():
