@@ -131,6 +131,7 @@ def contradictions(root: Path, others: frozenset[str] = frozenset()) -> list[str
         "butler.yaml",
         REGISTRY,
         FILE_NAME,
+        *_JOURNALS,
     }
     wrong += [f"file without record: {path}" for path in sorted(there - recorded)]
     wrong += [f"record without file: {path}" for path in sorted(recorded) if not (root / path).exists()]
