@@ -11,7 +11,7 @@ help:
 	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
 	@echo "make test   all tests"
 	@echo "make test-full  tests of hostile repositories with 1,500,000 rows, too (minutes)"
-	@echo "make test-faults  commands killed at every write, and other faults, not only a sample (an hour of processor time)"
+	@echo "make test-faults  commands killed at every write, and other faults, not only a sample (half an hour)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
 
