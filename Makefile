@@ -8,12 +8,13 @@ DEMO ?= build/demo
 TEST_TMP ?= $(shell test -w /dev/shm && test $$(df --output=avail /dev/shm | tail -1) -gt 6000000 && echo /dev/shm || echo $${TMPDIR:-/tmp})
 PYTEST := TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
-.PHONY: help env demo test test-full lint bench clean
+.PHONY: help env demo test test-full test-faults lint bench clean
 
 help:
 	@echo "make demo   a small HSC-like Gen2 repository, converted and verified"
 	@echo "make test   all tests"
 	@echo "make test-full  all cases of which make test takes a sample (an hour)"
+	@echo "make test-faults  commands killed at every write, and other faults, not only a sample (half an hour)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
 
@@ -31,7 +32,10 @@ test: env
 	$(PYTEST) tests
 
 test-full: env
-	GEN2TO3_FULL=1 $(PYTEST) tests
+	GEN2TO3_FULL=1 $(PYTEST) --ignore=tests/faults tests
+
+test-faults: env
+	GEN2TO3_FULL=1 TMPDIR=$(TEST_TMP) $(BIN)/python -m pytest -n 2 -q tests/faults
 
 lint: env
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from pathlib import Path
 from lsst.daf.butler import Butler, DatasetType
 
 from . import intents
-from .ledger import FILE_NAME, FOUND, Item, Ledger
+from .ledger import FILE_NAME, FOUND, Item, Ledger, ledger_errors
 from .lock import exclusive
 from .nouns import StoppedError, UsageError
 from .operations import Decertify, Ingest, Operation, RegisterDatasetType
@@ -102,7 +102,7 @@ def apply(
     if path is None:
         raise UsageError(f"{target} is no local directory; say with --ledger where the ledger is to be")
     book = Ledger(path)
-    with exclusive(target, path, plan.command, wait):
+    with exclusive(target, path, plan.command, wait), ledger_errors(book):
         if plan.is_empty and not intents.unsettled(book) and not _unknown(plan, book):
             if path.exists():
                 _record_serials(plan, book)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -335,6 +337,18 @@ class Ledger:
                 found[file] = f"{state}: {reason}", conversion
         # What was wrong once and is converted since explains nothing any more.
         return {file: why for file, (why, when) in found.items() if done.get(_whole(file), 0) <= when}
+
+
+@contextmanager
+def ledger_errors(book: Ledger) -> Iterator[None]:
+    """Turn what SQLite says when the ledger is written (disk full) into a `Gen2to3Error`.
+
+    What the Butler's own databases say does not come as errors of SQLite.
+    """
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise Gen2to3Error(f"ledger {book.path} cannot be written: {exc}") from exc
 
 
 def _whole(file: str) -> str:

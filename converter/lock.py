@@ -157,9 +157,19 @@ def _may_lock(target: str, path: Path) -> bool:
 def _remove_drafts(path: Path) -> None:
     """Remove what processes left that were killed while they tried to get the lock."""
     for draft in path.parent.glob(f"{path.name}.*"):
-        holder, _ = read(draft)
+        holder, problem = read(draft)
+        if holder is None and problem is not None:
+            holder = _named(draft.name.removeprefix(f"{path.name}."))
         if holder is not None and holder.is_gone:
             draft.unlink(missing_ok=True)
+
+
+def _named(name: str) -> Holder | None:
+    """Who made a draft, as its name says: it was killed before it had written anything."""
+    host, *numbers = name.rsplit("-", 2)
+    if len(numbers) != 2 or not all(n.isdecimal() for n in numbers):
+        return None
+    return Holder(int(numbers[0]), host, "", "", "")
 
 
 def _remove_directories(directories: list[Path]) -> None:

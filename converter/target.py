@@ -23,9 +23,14 @@ Record = Mapping[str, Any]
 LOCK_NAME = "gen2to3.lock"
 """File in a repository's directory that says who writes to it."""
 
-
 INTERRUPTED = "SQLITE_READONLY_ROLLBACK"
 """What SQLite says to a reader where a transaction was broken off that has to be taken back first."""
+
+NEW_NAME = "gen2to3-new"
+"""Directory in which a repository is made before it comes into its own."""
+
+DATABASE_NAME = "gen3.sqlite3"
+"""Registry of a repository that is made."""
 
 
 class TargetExposure(NamedTuple):
@@ -144,8 +149,9 @@ def local_path(root: str) -> Path | None:
 
 
 def is_vacant(directory: Path) -> bool:
-    """Whether a directory is empty but for the lock of somebody who is going to make a repository."""
-    return all(path.name.startswith(LOCK_NAME) for path in directory.iterdir())
+    """Whether a directory is empty but for the lock of somebody who makes a repository, and what is half made."""
+    names = {path.name for path in directory.iterdir() if not path.name.startswith(LOCK_NAME)}
+    return not names or (NEW_NAME in names and names <= {NEW_NAME, DATABASE_NAME})
 
 
 def open_reading(root: str) -> Butler | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..apply import ledger_path, versions
-from ..ledger import Ledger
+from ..ledger import Ledger, ledger_errors
 from ..lock import exclusive
 from ..nouns import StoppedError, UsageError
 from ..reconcile import reconcile
@@ -92,7 +92,11 @@ def undo(
         with butler:
             plan = plan_undo(butler, book, choose(book, conversion))
         return Undoing(plan, stopped=_why_not(plan))
-    with exclusive(target, path, COMMAND, wait), open_target(target, create=False) as butler:
+    with (
+        exclusive(target, path, COMMAND, wait),
+        open_target(target, create=False) as butler,
+        ledger_errors(book),
+    ):
         for finished in reconcile(butler, book):
             # Without a number it is that one that was meant, not the one before.
             if conversion in (None, finished.conversion):

@@ -7,9 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 from lsst.daf.butler import Butler, CollectionType
-from sqlalchemy.exc import OperationalError
 
-from ..nouns import Gen2to3Error
 from ..operations import (
     Certify,
     Chain,
@@ -22,14 +20,16 @@ from ..operations import (
     RegisterDatasetType,
     RegisterInstrument,
 )
+from ..target import datastore_root
 from .certify import certify, decertify
 from .collections import define_chain, register_chains
+from .common import database_errors
 from .datasets import check_formatters, ingest, register, register_collections, register_dataset_type
 from .exposures import insert_exposures
 from .instrument import register_instrument
 from .references import References
 from .split import divide, split
-from .staging import staging
+from .staging import copy_files, elsewhere, staging
 from .visits import define_visits
 
 T = TypeVar("T")
@@ -84,13 +84,23 @@ def execute(
         Something cannot be written. Then nothing of the batch is, except
         for the empty shells that `prepare` made.
     """
-    prepare(butler, batch)
     references = References(butler) if references is None else references
     ingests, to_split, made = divide(_only(batch, Ingest))
-    with ExitStack() as stack:
-        # Before the transaction, which would keep the database locked all the while.
-        pieces = split(to_split, stack.enter_context(staging(butler))) if to_split else []
-        _write(butler, batch, ingests, [*made, *pieces], transfer, references)
+    # Whoever moves files deletes them after all is committed; the Butler would do it before.
+    of_source = "copy" if transfer == "move" else transfer
+    to_copy: list[Ingest] = []
+    if (root := datastore_root(butler)) is not None:
+        # The Butler copies to names of its own beside the datasets, where nobody would find them after a kill.
+        made, to_copy = elsewhere(made, root)
+        if of_source == "copy":
+            ingests, to_copy = [], [*ingests, *to_copy]
+    with database_errors(butler), ExitStack() as stack:
+        prepare(butler, batch)
+        if to_split or to_copy:
+            # Before the transaction, which would keep the database locked all the while.
+            directory = stack.enter_context(staging(butler))
+            made = [*made, *split(to_split, directory), *copy_files(to_copy, directory)]
+        _write(butler, batch, ingests, made, of_source, references)
     return references
 
 
@@ -98,7 +108,7 @@ def _write(
     butler: Butler,
     batch: Sequence[Operation],
     ingests: Sequence[Ingest],
-    pieces: Sequence[Ingest],
+    made: Sequence[Ingest],
     transfer: str,
     references: References,
 ) -> None:
@@ -111,9 +121,7 @@ def _write(
             register(butler, dict.fromkeys(runs, CollectionType.RUN))
             for exposures in _only(batch, InsertExposures):
                 insert_exposures(butler, exposures)
-            # Whoever moves files deletes them after all is committed; the Butler would do it before.
-            of_source = "copy" if transfer == "move" else transfer
-            for files, mode in ((ingests, of_source), (pieces, "move")):
+            for files, mode in ((ingests, transfer), (made, "move")):
                 if files:
                     ingest(butler, files, mode, references)
                     check_formatters(butler, files, CHECKED, references)
@@ -123,12 +131,10 @@ def _write(
             certify(butler, _only(batch, Certify), references)
             for chain in _only(batch, Chain):
                 define_chain(butler, chain)
-    except BaseException as exc:
+    except BaseException:
         # The registry's caches do not take part in the rollback.
         with suppress(Exception):
             butler.registry.refresh()
-        if isinstance(exc, OperationalError):  # locked by another process, disk full
-            raise Gen2to3Error(f"the target's database cannot be written: {exc.orig}") from exc
         raise
 
 

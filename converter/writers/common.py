@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from lsst.daf.butler import ButlerUserError, Timespan
+from lsst.daf.butler import Butler, ButlerUserError, Timespan
 from lsst.daf.butler.registry import RegistryError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ..nouns import Gen2to3Error
+from ..target import datastore_root
 from ..timespans import MAX_NS, MIN_NS, Span
 
 
@@ -40,6 +41,23 @@ def butler_errors(doing: str) -> Iterator[None]:
         ValueError,
     ) as exc:
         raise Gen2to3Error(f"{doing}: {str(exc) or type(exc).__name__}") from exc
+
+
+@contextmanager
+def database_errors(butler: Butler) -> Iterator[None]:
+    """Turn what the database says (locked by another process, disk full, read-only) into a `Gen2to3Error`.
+
+    Parameters
+    ----------
+    butler
+        The target, which is named.
+    """
+    try:
+        yield
+    except OperationalError as exc:
+        where = datastore_root(butler)
+        what = "the target's database" if where is None else f"{where}: the target's database"
+        raise Gen2to3Error(f"{what} cannot be written: {exc.orig}") from exc
 
 
 def make_timespan(span: Span) -> Timespan:

@@ -17,7 +17,6 @@ from lsst.daf.butler import (
     DatasetRef,
     MissingDatasetTypeError,
 )
-from sqlalchemy.exc import OperationalError
 
 from ..datastore import stored_files
 from ..nouns import DataId, Gen2to3Error
@@ -25,7 +24,7 @@ from ..operations import Removal
 from ..target import datastore_root
 from .certify import certify, decertify
 from .collections import define_chain
-from .common import butler_errors
+from .common import butler_errors, database_errors
 from .references import References, minimal_coordinate
 
 Unwritten = tuple[str, str, DataId, str]
@@ -54,7 +53,7 @@ def remove(butler: Butler, removal: Removal) -> None:
         The target refuses it; then it is as it was.
     """
     try:
-        with butler.transaction(), butler_errors("undo"):
+        with database_errors(butler), butler.transaction(), butler_errors("undo"):
             decertify(butler, removal.decertifies)
             _remove_datasets(butler, removal.dataset_ids)
             certify(butler, removal.certifies)
@@ -64,12 +63,10 @@ def remove(butler: Butler, removal: Removal) -> None:
                 if butler.collections.get_info(name).type is CollectionType.CHAINED:
                     butler.collections.redefine_chain(name, ())
                 butler.collections.x_remove(name)
-    except BaseException as exc:
+    except BaseException:
         # The registry's caches do not take part in the rollback.
         with suppress(Exception):
             butler.registry.refresh()
-        if isinstance(exc, OperationalError):
-            raise Gen2to3Error(f"the target's database cannot be written: {exc.orig}") from exc
         raise
 
 
@@ -109,7 +106,10 @@ def clean(butler: Butler, ids: Iterable[str], runs: Iterable[str], unwritten: It
     """
     trashed = [_Trashed(UUID(id_)) for id_ in ids]
     if trashed:
-        butler._datastore.emptyTrash(refs=trashed)
+        # Left to itself the Butler takes the records of the files out first, and then the trash; what is in the
+        # trash and has no record is never taken out of it.
+        with database_errors(butler), butler.transaction():
+            butler._datastore.emptyTrash(refs=trashed)
     root = datastore_root(butler)
     if root is None:
         return 0
@@ -163,7 +163,7 @@ def _refs(butler: Butler, unwritten: list[Unwritten]) -> Iterator[DatasetRef]:
 
 def _remove_empty(root: Path, directory: Path) -> None:
     """Remove empty directories in and above a directory of the datastore."""
-    if root not in directory.parents or not directory.is_dir():
+    if root not in directory.parents:
         return
     for path, _, _ in os.walk(directory, topdown=False):
         with suppress(OSError):
@@ -173,5 +173,7 @@ def _remove_empty(root: Path, directory: Path) -> None:
             return
         try:
             parent.rmdir()
+        except FileNotFoundError:
+            continue  # a process came so far, and was killed
         except OSError:
             return

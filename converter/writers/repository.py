@@ -9,7 +9,7 @@ from pathlib import Path
 from lsst.daf.butler import Butler
 
 from ..nouns import UsageError
-from ..target import LOCK_NAME, is_vacant, local_path
+from ..target import DATABASE_NAME, LOCK_NAME, NEW_NAME, is_vacant, local_path
 
 
 def open_target(root: str, create: bool) -> Butler:
@@ -34,7 +34,10 @@ def open_target(root: str, create: bool) -> Butler:
     if directory is None:
         return _open(root)
     if directory.is_file() or (directory / "butler.yaml").exists():
-        _check_writeable(directory if directory.is_dir() else directory.parent)
+        place = directory if directory.is_dir() else directory.parent
+        _check_writeable(place)
+        if (place / NEW_NAME).is_dir():  # left by a process that was killed when all was made
+            shutil.rmtree(place / NEW_NAME, ignore_errors=True)
         return _open(str(directory))
     if directory.exists() and (not directory.is_dir() or not is_vacant(directory)):
         raise UsageError(
@@ -64,13 +67,29 @@ def _create(directory: Path) -> Butler:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _check_writeable(directory)
-        Butler.makeRepo(str(directory))
+        _make(directory)
         return _open(str(directory))
     except BaseException as exc:
         _undo(directory, missing)
         if isinstance(exc, UsageError) or not isinstance(exc, Exception):
             raise
         raise UsageError(f"{directory}: cannot create a Butler repository: {exc}") from exc
+
+
+def _make(directory: Path) -> None:
+    """Make a repository that is there as a whole or, if this process is killed, not at all.
+
+    What makes a directory a repository is its configuration, which the Butler
+    writes first. So all is made aside, and the configuration is moved last.
+    """
+    new = directory / NEW_NAME
+    # Of a process that was killed; the database is only there if the configuration was not yet.
+    shutil.rmtree(new, ignore_errors=True)
+    (directory / DATABASE_NAME).unlink(missing_ok=True)
+    Butler.makeRepo(str(new))
+    for path in sorted(new.iterdir(), key=lambda p: p.name == "butler.yaml"):
+        path.rename(directory / path.name)
+    new.rmdir()
 
 
 def _undo(directory: Path, missing: list[Path]) -> None:

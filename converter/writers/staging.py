@@ -7,14 +7,17 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from lsst.daf.butler import Butler
 
 from ..nouns import Gen2to3Error
+from ..operations import Ingest
 from ..target import datastore_root, require_splitting
+from .datasets import file_uri
 
 STAGING = ".gen2to3-staging-"
 
@@ -39,7 +42,7 @@ def staging(butler: Butler) -> Iterator[Path]:
         The target is not local.
     """
     root = require_splitting(butler)
-    with _directory(butler, root, "masters cannot be split there") as directory:
+    with _directory(butler, root, "files cannot be made there") as directory:
         yield directory
 
 
@@ -83,6 +86,55 @@ def _directory(butler: Butler, root: Path, problem: str) -> Iterator[Path]:
     finally:
         _in_use.discard(directory)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def copy_files(ingests: Sequence[Ingest], directory: Path) -> list[Ingest]:
+    """Copy files, to be moved into the datastore by a rename.
+
+    Parameters
+    ----------
+    ingests
+        Files to copy.
+    directory
+        Where to, from `staging`.
+
+    Returns
+    -------
+    ingests
+        The same datasets, in the copies.
+
+    Raises
+    ------
+    Gen2to3Error
+        A file cannot be read, or not be written: the disk is full.
+    """
+    copied = []
+    for number, operation in enumerate(ingests):
+        files = []
+        for place, file in enumerate(operation.files):
+            # The datastore's name for it ends as that of the source does.
+            path = directory / f"copy-{number}-{place}{file_uri(file.path).getExtension()}"
+            try:
+                shutil.copy(file.path, path)
+            except OSError as exc:
+                raise Gen2to3Error(
+                    f"{file.path}: cannot be copied into {directory.parent}: {exc.strerror or exc}"
+                ) from exc
+            files.append(replace(file, path=str(path)))
+        copied.append(replace(operation, files=tuple(files)))
+    return copied
+
+
+def elsewhere(ingests: Sequence[Ingest], root: Path) -> tuple[list[Ingest], list[Ingest]]:
+    """Files that can be moved to a directory by a rename, and those that are on another file system."""
+    device = os.stat(root).st_dev
+    parts: tuple[list[Ingest], list[Ingest]] = ([], [])
+    for operation in ingests:
+        for number, part in enumerate(parts):
+            files = tuple(f for f in operation.files if (os.stat(f.path).st_dev != device) == bool(number))
+            if files:
+                part.append(replace(operation, files=files))
+    return parts
 
 
 def remove_stale(butler: Butler) -> None:
