@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -217,7 +218,8 @@ class DirectoryIndex:
     def _look(self, prefix: str, entries: list[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
         """Record the entries of one directory and yield the directories among them."""
         for entry in entries:
-            relpath = prefix + entry.name
+            # What the rows name is the same text, see `entry`.
+            relpath = sys.intern(prefix + entry.name)
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as exc:  # removed since it was listed, or a failing disk
@@ -299,7 +301,7 @@ class DirectoryIndex:
             found = self.files.get(name) or (self._through_aliases(name) if self.aliases else None)
             # Gen2 asked whether the path exists, which a dangling link does not.
             if found is not None and found.kind != "dangling":
-                return name, found
+                return sys.intern(name), found
         return None
 
     def dangling(self, relpath: str) -> str | None:

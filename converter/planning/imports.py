@@ -25,7 +25,7 @@ from .datasets import plan_masters
 from .external import exposures_by_filter, plan_external
 from .hand_offs import plan_hand_offs
 from .instrument import plan_instrument, serial_periods
-from .items import dataset_name, master_items
+from .items import SourceItems, dataset_name
 from .plan import Plan
 from .settling import Validity
 from .superseding import settle_versions
@@ -229,10 +229,7 @@ def _plan_masters(
     )
     plan.conflicts += conflicts
     digest = records.digest if recipe.checksum else None
-    items = {
-        item.dataset: item
-        for item in master_items(instrument, recipe.label, settled.masters, settled.spans, digest)
-    }
+    items = SourceItems(instrument, recipe.label, settled.masters, settled.spans, digest=digest)
     plan.items = items
     # Of a file that has become bad, the ledger keeps what it says.
     bad = {master.path for key, master in settled.masters.items() if key in settled.bad}
