@@ -12,7 +12,7 @@ help:
 	@echo "make test   all tests"
 	@echo "make test-full  tests of hostile repositories with 1,500,000 rows, too (minutes)"
 	@echo "make lint   ruff and mypy"
-	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
+	@echo "make bench  speed as a ratio to bare daf_butler, 50,000 and 500,000 files (many minutes)"
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
