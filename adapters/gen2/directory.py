@@ -196,6 +196,10 @@ class DirectoryIndex:
         while self._links:
             self._walk(*self._links.popleft())
 
+    def release(self) -> None:
+        """Forget the files, of which there may be very many, once they are accounted for."""
+        self.files.clear()
+
     def _walk(self, top: str, status: os.stat_result) -> None:
         waiting = [(top, status)]
         while waiting:

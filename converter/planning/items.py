@@ -45,11 +45,10 @@ class SourceItems(Mapping[str, Item]):
     ) -> None:
         self._prefix = names.calibration_run(instrument, label, "")
         self._masters, self._spans, self._digest = masters, spans, digest
-        self._raws: dict[str, dict[DataId, RawFile]] = {}
+        self._raws: dict[tuple[str, int], dict[int, RawFile]] = {}
         for file in files:
             run = names.raw_run(instrument, (versions or {}).get(file.path, 0))
-            raws = self._raws.setdefault(run, {})
-            raws.update((DataId(detector=d, exposure=file.exposure), file) for d in file.detectors)
+            self._raws.setdefault((run, file.exposure), {}).update(dict.fromkeys(file.detectors, file))
         if digest is not None:
             # While planning, and not while the ledger is written.
             for path in chain((m.path for m in masters.values()), (f.path for f in files)):
@@ -80,7 +79,9 @@ class SourceItems(Mapping[str, Item]):
 
     def _find(self, dataset_type: str, run: str, data_id: DataId) -> Master | RawFile:
         if dataset_type == RAW:
-            return self._raws[run][data_id]
+            if data_id.exposure is None or data_id.detector is None:
+                raise KeyError(data_id)
+            return self._raws[run, data_id.exposure][data_id.detector]
         if not run.startswith(self._prefix):
             raise KeyError(run)
         return self._masters[MasterKey(dataset_type, run.removeprefix(self._prefix), data_id)]
@@ -105,9 +106,9 @@ class SourceItems(Mapping[str, Item]):
     def __iter__(self) -> Iterator[str]:
         for key in self._masters:
             yield dataset_name(key.dataset_type, f"{self._prefix}{key.stamp}", key.data_id)
-        for run, raws in self._raws.items():
-            for data_id in raws:
-                yield dataset_name(RAW, run, data_id)
+        for (run, exposure), raws in self._raws.items():
+            for detector in raws:
+                yield dataset_name(RAW, run, DataId(detector=detector, exposure=exposure))
 
     def __len__(self) -> int:
         return len(self._masters) + sum(map(len, self._raws.values()))
