@@ -16,7 +16,7 @@ help:
 	@echo "make test-full  all cases of which make test takes a sample (an hour)"
 	@echo "make test-faults  commands killed at every write, and other faults, not only a sample (half an hour)"
 	@echo "make lint   ruff and mypy"
-	@echo "make bench  speed as a ratio to bare daf_butler (minutes)"
+	@echo "make bench  speed as a ratio to bare daf_butler, 50,000 and 500,000 files (many minutes)"
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from .measure import CHECKOUT, StepError, run_step
-from .run import TRANSFERS, case, machine, prepare, table
+from .report import case, machine, table
+from .run import TRANSFERS, prepare
 
 PARTS = ("plan", "apply", "read back")
 OF_A_NIGHT = 6 * 62

@@ -4,44 +4,56 @@ Makes a large Gen2 repository, converts it, verifies it, converts it once
 more, and writes the same content with bare daf_butler and (a sample of it)
 with the ``butler`` commands. Prints a table and writes JSON. Fails if what
 was written is not right, never because of a time.
+
+There are two sizes, and both are measured unless ``--size`` names one; the
+large one without the commands. ``--masters`` and ``--raws`` make another.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from .measure import CHECKOUT, StepError, run_step
+from .report import Measured, compare, problems, report, show
 
 # Not from the recipe or `benchmarks.commands`: this process is to stay small (see `benchmarks.measure`).
 TRANSFERS = ("direct", "symlink", "relsymlink", "hardlink", "copy")
 COMMAND_TRANSFERS = ("direct",)
 MARKER = ".gen2to3-bench"
-COLUMNS = (
-    "case",
-    "ours_s",
-    "cpu_s",
-    "bare_s",
-    "bare_cpu_s",
-    "ratio",
-    "cpu_ratio",
-    "commands_s",
-    "commands_cpu_s",
-    "speedup",
-    "header_reads",
-    "exposures",
-    "peak_rss_mb",
-)
+RESULTS = CHECKOUT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Size:
+    """One of the sizes that are measured.
+
+    Parameters
+    ----------
+    masters, raws
+        Numbers of files.
+    sample
+        Masters, and raws, that the stock commands write; 0 for none.
+    output
+        The JSON file.
+    """
+
+    masters: int
+    raws: int
+    sample: int
+    output: Path
+
+
+SIZES = {
+    "small": Size(30_000, 20_000, 1_500, RESULTS / "latest.json"),
+    "large": Size(300_000, 200_000, 0, RESULTS / "large.json"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,33 +86,17 @@ class Options:
     output: Path
 
 
-@dataclass
-class Measured:
-    """Results of all steps; where a step was repeated, one per repetition."""
-
-    made: dict[str, Any]
-    convert: list[dict[str, Any]]
-    verify: list[dict[str, Any]]
-    second: list[dict[str, Any]]
-    bare: list[dict[str, Any]]
-    commands: dict[str, Any] | None = None
-
-
-def parse(arguments: list[str]) -> Options:
-    """Read the command line."""
+def parse(arguments: list[str]) -> list[Options]:
+    """Read the command line: what is measured, one after the other."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run", description="Measure gen2to3 against bare daf_butler."
     )
     add = parser.add_argument
-    add("--masters", type=int, default=30_000, help="master calibration files (default %(default)s)")
-    add("--raws", type=int, default=20_000, help="raw files (default %(default)s)")
+    add("--size", choices=SIZES, help="one of the two sizes (default both, the small one first)")
+    add("--masters", type=int, help="master calibration files, for a size of your own")
+    add("--raws", type=int, help="raw files, for a size of your own")
     add("--detectors", type=int, default=104, help="detectors of an exposure (default %(default)s)")
-    add(
-        "--sample",
-        type=int,
-        default=1_500,
-        help="masters and raws for the stock commands, 0 for none (default %(default)s)",
-    )
+    add("--sample", type=int, help="masters and raws for the stock commands, 0 for none")
     add("--transfer", choices=TRANSFERS, default="direct", help="default %(default)s")
     add(
         "--repeat",
@@ -109,20 +105,28 @@ def parse(arguments: list[str]) -> Options:
         help="measure conversion and bare writing so often in turns and take the least (default %(default)s)",
     )
     add("--dir", type=Path, default=CHECKOUT / "build" / "bench", help="working directory, wiped at each run")
-    add("--output", type=Path, default=CHECKOUT / "benchmarks" / "results" / "latest.json", help="JSON file")
+    add("--output", type=Path, help="JSON file, if only one size is measured")
     given = parser.parse_args(arguments)
     if given.repeat < 1:
         parser.error("--repeat must be at least 1")
-    return Options(
-        given.masters,
-        given.raws,
-        given.detectors,
-        given.sample,
-        given.transfer,
-        given.repeat,
-        given.dir.absolute(),
-        given.output.absolute(),
-    )
+    names = [given.size] if given.size else list(SIZES)
+    if given.masters is not None or given.raws is not None:
+        names = [given.size or "small"]
+    if given.output and len(names) > 1:
+        parser.error("--output needs --size, or --masters and --raws")
+    return [
+        Options(
+            size.masters if given.masters is None else given.masters,
+            size.raws if given.raws is None else given.raws,
+            given.detectors,
+            size.sample if given.sample is None else given.sample,
+            given.transfer,
+            given.repeat,
+            given.dir.absolute(),
+            (given.output or size.output).absolute(),
+        )
+        for size in (SIZES[name] for name in names)
+    ]
 
 
 def prepare(directory: Path) -> None:
@@ -181,177 +185,34 @@ def measure(options: Options, say: Callable[[str], None]) -> Measured:
     return result
 
 
-def _convert_wall(result: dict[str, Any]) -> float:
-    return float(result["plan"]["wall_s"] + result["apply"]["wall_s"])
-
-
-def _convert_cpu(result: dict[str, Any]) -> float:
-    return float(result["plan"]["cpu_s"] + result["apply"]["cpu_s"])
-
-
-def _wall(result: dict[str, Any]) -> float:
-    return float(result["wall_s"])
-
-
-def case(
-    name: str,
-    parts: list[dict[str, Any]],
-    bare: dict[str, Any] | None = None,
-    commands: dict[str, Any] | None = None,
-    counts: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """One line of the table.
+def run(options: Options, small: dict[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
+    """Measure one size, write its JSON file and print it.
 
     Parameters
     ----------
-    name
+    options
         What is measured.
-    parts
-        The steps that it consists of.
-    bare, commands
-        The same work by others.
-    counts
-        What was counted beside.
+    small
+        Result of a smaller size, to compare with.
+
+    Returns
+    -------
+    result
+        As it was written to the file.
+    wrong
+        What is not as it must be.
     """
-    ours, cpu = sum(p["wall_s"] for p in parts), sum(p["cpu_s"] for p in parts)
-    return {
-        "case": name,
-        "ours_s": ours,
-        "cpu_s": cpu,
-        "bare_s": bare["wall_s"] if bare else None,
-        "bare_cpu_s": bare["cpu_s"] if bare else None,
-        "ratio": ours / bare["wall_s"] if bare else None,
-        "cpu_ratio": cpu / bare["cpu_s"] if bare else None,
-        "commands_s": commands["wall_s"] if commands else None,
-        "commands_cpu_s": commands["cpu_s"] if commands else None,
-        "speedup": commands["wall_s"] / ours if commands else None,
-        "header_reads": counts["header_reads"] if counts else None,
-        "exposures": counts["exposures"] if counts else None,
-        "peak_rss_mb": max(p["peak_rss_mb"] for p in parts),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Where the measurement was made."""
-    return {
-        "cores": os.cpu_count(),
-        "architecture": platform.machine(),
-        "python": platform.python_version(),
-        "daf_butler": version("lsst-daf-butler"),
-    }
-
-
-def report(options: Options, measured: Measured) -> dict[str, Any]:
-    """Put everything together, as it goes to the JSON file."""
-    convert = min(measured.convert, key=_convert_wall)
-    verify = min(measured.verify, key=_wall)
-    second = min(measured.second, key=_convert_wall)
-    bare = min(measured.bare, key=_wall)
-    commands = measured.commands
-    both = [convert["plan"], convert["apply"]]
-    again = [second["plan"], second["apply"]]
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "size": {
-            "masters": measured.made["masters"],
-            "raws": measured.made["raws"],
-            "detectors": options.detectors,
-            "sample": options.sample,
-            "runs": bare["runs"],
-            "certify_calls": bare["calls"],
-        },
-        "transfer": options.transfer,
-        "repeat": options.repeat,
-        "cases": [
-            case("plan", [convert["plan"]], counts=convert),
-            case("apply", [convert["apply"]]),
-            case("convert", both, bare, commands, convert),
-            case("verify", [verify]),
-            case("convert+verify", [*both, verify], bare, commands, convert),
-            case("second convert", again, counts=second),
-        ],
-        "second": {
-            "wrote": second["wrote"],
-            "share_of_first": _convert_wall(second) / _convert_wall(convert),
-            "cpu_share_of_first": _convert_cpu(second) / _convert_cpu(convert),
-        },
-        "verification": {
-            **{key: verify[key] for key in ("lookups", "agree", "explained", "disagreements")},
-            "per_s": verify["lookups"] / verify["wall_s"],
-            "s_per_100000": verify["wall_s"] / verify["lookups"] * 100_000 if verify["lookups"] else None,
-        },
-        "commands": commands["scaling"] if commands else None,
-    }
-
-
-def problems(measured: Measured) -> list[str]:
-    """What is not as it must be, one line each. No time is."""
-    found = []
-    for turn, (first, check, second, bare) in enumerate(
-        zip(measured.convert, measured.verify, measured.second, measured.bare, strict=True), start=1
-    ):
-        if not first["wrote"] or first["rejects"]:
-            found.append(f"turn {turn}: the conversion wrote nothing, or rejected {first['rejects']} items")
-        if first["header_reads"] != first["exposures"]:
-            found.append(
-                f"turn {turn}: {first['header_reads']} header reads for {first['exposures']} exposures"
-            )
-        if check["disagreements"] or check["agree"] != check["lookups"] or not check["lookups"]:
-            found.append(
-                f"turn {turn}: {check['agree']} of {check['lookups']} lookups agree, "
-                f"{check['disagreements']} disagree: {check['disagree']}"
-            )
-        if second["wrote"] or second["header_reads"]:
-            found.append(f"turn {turn}: the second conversion wrote something or read headers")
-        if not second["recalled"]:
-            found.append(f"turn {turn}: the second conversion was planned, although nothing had changed")
-        found += [f"turn {turn}: bare differs: {line}" for line in bare["differences"]]
-    if measured.commands is not None:
-        found += measured.commands["differences"]
-    return found
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def table(cases: list[dict[str, Any]]) -> str:
-    """Cases as an aligned table."""
-    rows = [list(COLUMNS), *([_text(case[column]) for column in COLUMNS] for case in cases)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
-def show(result: dict[str, Any]) -> str:
-    """Everything that is worth reading, as text."""
-    size, check = result["size"], result["verification"]
-    where = result["machine"]
-    lines = [
-        f"{size['masters']} masters, {size['raws']} raws, {size['runs']} RUNs, {size['certify_calls']} ranges, "
-        f"transfer {result['transfer']}; {where['cores']} cores, Python {where['python']}, "
-        f"daf_butler {where['daf_butler']}",
-        "",
-        table(result["cases"]),
-        "",
-        "bare: bare daf_butler writes the same content from data IDs in memory: registrations, dimension",
-        "      records, refs, one ingest each for raws and masters, one certify per range, chains",
-        "      (ours makes the repository and the ledger as well); on a busy machine compare the cpu times",
-        f"commands: {result['commands'] or 'not run'}",
-        f"second convert: {100 * result['second']['share_of_first']:.1f} % of the first, "
-        f"{100 * result['second']['cpu_share_of_first']:.1f} % of its cpu time",
-        f"verify: {check['lookups']} lookups, {check['per_s']:.0f} per s",
-    ]
-    if 0 < check["lookups"] < 100_000:
-        lines[-1] += f", {check['s_per_100000']:.2f} s per 100,000"
-    return "\n".join(lines)
+    prepare(options.directory)
+    measured = measure(options, lambda text: print(f"... {text}", file=sys.stderr, flush=True))
+    result = report(measured, options.detectors, options.sample, options.transfer, options.repeat)
+    compare(result, small)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(show(result), flush=True)
+    wrong = problems(measured)
+    for line in wrong:
+        print(f"WRONG: {line}")
+    return result, wrong
 
 
 def main(arguments: list[str]) -> int:
@@ -367,21 +228,21 @@ def main(arguments: list[str]) -> int:
     status
         0 if everything that was written is right, 1 if not, 2 if it could not be run.
     """
-    options = parse(arguments)
+    small = _recorded(SIZES["small"].output)
+    failed = False
     try:
-        prepare(options.directory)
-        measured = measure(options, lambda text: print(f"... {text}", file=sys.stderr, flush=True))
+        for options in parse(arguments):
+            result, wrong = run(options, small)
+            small, failed = result, failed or bool(wrong)
     except (FileExistsError, StepError) as exc:
         print(exc, file=sys.stderr)
         return 2
-    result = report(options, measured)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(show(result))
-    wrong = problems(measured)
-    for line in wrong:
-        print(f"WRONG: {line}")
-    return 1 if wrong else 0
+    return 1 if failed else 0
+
+
+def _recorded(path: Path) -> dict[str, Any] | None:
+    """The result of an earlier run, `None` if there is none."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ from .lock import exclusive
 from .nouns import StoppedError, UsageError
 from .operations import Decertify, Ingest, Operation, RegisterDatasetType
 from .planning.datasets import BATCH
-from .planning.items import dataset_name
+from .planning.items import planned_item
 from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .reconcile import reconcile
 from .target import Association, add_associations, local_path
 from .writers.batch import execute
-from .writers.references import References, dataset_id, dataset_type_of
+from .writers.references import References, dataset_type_of
 from .writers.repository import open_target
 from .writers.staging import remove_stale
 
@@ -129,10 +129,11 @@ def _carry_out(plan: Plan, butler: Butler, book: Ledger, unknown: Sequence[Item]
     for number, batch in enumerate(progress(todo, "batches", len(todo)), 1):
         # Ranges change in the last batch.
         changes = [replace(c, state="planned") for c in plan.changes] if number == len(todo) else []
-        items = chain(_written(butler, batch, plan.items), changes)
+        items = chain(_written(butler, batch, plan.items, references), changes)
         mark = intents.record(book, conversion, batch, items, _before(butler, batch))
         execute(butler, batch, plan.recipe.transfer, references)
         intents.done(book, mark)
+        references.release()
     book.finish(conversion, plan.as_dict(conversion) | {"decisions": len(plan.decisions)})
     return conversion
 
@@ -204,7 +205,9 @@ def _by_size(ingests: Sequence[Ingest]) -> Iterator[list[Operation]]:
         yield batch
 
 
-def _written(butler: Butler, batch: Sequence[Operation], planned: Mapping[str, Item]) -> Iterator[Item]:
+def _written(
+    butler: Butler, batch: Sequence[Operation], planned: Mapping[str, Item], references: References
+) -> Iterator[Item]:
     """Ledger rows of the datasets that a batch will write, with the ids that they will have."""
     new = {o.name: o for o in batch if isinstance(o, RegisterDatasetType)}
     types: dict[str, DatasetType] = {}
@@ -214,8 +217,8 @@ def _written(butler: Butler, batch: Sequence[Operation], planned: Mapping[str, I
         for name, data_id in (dataset for file in operation.files for dataset in file.datasets):
             if name not in types:
                 types[name] = dataset_type_of(butler, name, new.get(name))
-            id_ = dataset_id(types[name], operation.run, operation.instrument, data_id)
-            item = planned[dataset_name(name, operation.run, data_id)]
+            id_ = references.identify(types[name], operation.run, operation.instrument, data_id)
+            item = planned_item(planned, name, operation.run, data_id)
             yield replace(item, dataset_id=id_, state="planned")
 
 

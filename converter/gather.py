@@ -95,6 +95,10 @@ def gather(recipe: Recipe) -> Gathered:
     shared = {str(c.root) for c in source.calibs}
     if str(source.raw_root) not in shared:
         _account(result, str(source.raw_root), raws.seen, source.raw_index)
+    # Nouns have all that is asked for from here on.
+    for index in (source.raw_index, *(calib.index for calib in source.calibs)):
+        index.release()
+    raws.seen.clear()
     return result
 
 

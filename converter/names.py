@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def calibration_collection(instrument: str, label: str) -> str:
     """CALIBRATION collection: ``<inst>/calib[/<label>]``."""
     return f"{instrument}/calib/{label}" if label else f"{instrument}/calib"
 
 
+@lru_cache(maxsize=4096)
 def calibration_run(instrument: str, label: str, run_stamp: str) -> str:
     """RUN of the masters of one calibration date."""
     return f"{calibration_collection(instrument, label)}/{run_stamp}"

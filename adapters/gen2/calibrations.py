@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from converter.nouns import DataId, Master, MasterKey, Provenance, Reject, Skip, ValidityClaim
 
@@ -41,7 +42,13 @@ class Calibrations:
 
 def row_texts(row: Row) -> tuple[tuple[str, str], ...]:
     """The original texts of a row that are kept for ever."""
-    return tuple((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row)
+    return _texts(*((k, str(row[k])) for k in ("calibDate", "validStart", "validEnd", "filter") if k in row))
+
+
+@lru_cache(maxsize=4096)
+def _texts(*texts: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    # The rows of all detectors have the same: kept once, not a hundred times.
+    return texts
 
 
 def claim_of(key: MasterKey, row: Row, provenance: Provenance) -> ValidityClaim:

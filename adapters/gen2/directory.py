@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -215,6 +216,10 @@ class DirectoryIndex:
         # No name has a NUL in it.
         self._hash.update("\0".join((*texts, "\0")).encode("utf-8", "surrogateescape"))
 
+    def release(self) -> None:
+        """Forget the files, of which there may be very many, once they are accounted for."""
+        self.files.clear()
+
     def _walk(self, top: str, status: os.stat_result) -> None:
         waiting = [(top, status)]
         while waiting:
@@ -242,7 +247,8 @@ class DirectoryIndex:
     ) -> Iterator[tuple[str, os.stat_result]]:
         """Record the entries of one directory (texts of what was seen too), and yield the directories among them."""
         for entry in entries:
-            relpath = prefix + entry.name
+            # What the rows name is the same text, see `entry`.
+            relpath = sys.intern(prefix + entry.name)
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as exc:  # removed since it was listed, or a failing disk
@@ -332,7 +338,7 @@ class DirectoryIndex:
             found = self.files.get(name) or (self._through_aliases(name) if self.aliases else None)
             # Gen2 asked whether the path exists, which a dangling link does not.
             if found is not None and found.kind != "dangling":
-                return name, found
+                return sys.intern(name), found
         return None
 
     def dangling(self, relpath: str) -> str | None:

@@ -51,6 +51,8 @@ class KeyMaker:
         self.detectors = {d.id for d in camera.instrument.detectors}
         self.templates = {c.dataset_type: Template(c.template) for c in calibrations}
         self._order: dict[tuple[str, str, str, str], int] = {}
+        # Each is in the keys of all dates.
+        self._data_ids: dict[DataId, DataId] = {}
 
     def number_files(self, c: Calibration, table: Table) -> None:
         """Number the files that share type, date and filter, by path, where the type may share dates."""
@@ -83,7 +85,8 @@ class KeyMaker:
             run_stamp = self._stamp(c, row)
         except ValueError as exc:
             return f"{c.date}: {exc}; {ADVICE}"
-        return MasterKey(c.dataset_type, run_stamp, DataId(detector + c.detector_offset, physical_filter))
+        data_id = DataId(detector + c.detector_offset, physical_filter)
+        return MasterKey(c.dataset_type, run_stamp, self._data_ids.setdefault(data_id, data_id))
 
     def _stamp(self, c: Calibration, row: Row) -> str:
         text = stamp(date_text(c, row))

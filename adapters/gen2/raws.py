@@ -73,6 +73,8 @@ def read_raws(
     entries: dict[str, FileEntry] = {}
     left_out: Counter[str] = Counter()
     strangers = 0
+    # All detectors of an exposure have the same.
+    known_times: dict[tuple[str, ...], dict[str, str]] = {}
     for values in table.rows if table is not None else ():
         assert table is not None
         row = dict(zip(table.columns, values, strict=True))
@@ -111,8 +113,11 @@ def read_raws(
             strangers += 1
             continue
         physical_filter = camera.physical_filter(row[raw.filter])
+        texts = tuple(str(row[t]) for t in times)
+        if texts not in known_times:
+            known_times[texts] = dict(zip(times, texts, strict=True))
         result.observations.append(
-            Observation(exposure, detector, {t: str(row[t]) for t in times}, physical_filter, row_id or 0)
+            Observation(exposure, detector, known_times[texts], physical_filter, row_id or 0)
         )
         if detector not in detectors:
             path = "" if found is None else f"{source.raw_root}/{found}"

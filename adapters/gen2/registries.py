@@ -8,7 +8,7 @@ converts nothing, since Gen2 compared validity as text and so must we.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -241,7 +241,7 @@ class Registry:
 
     def _fetch(self, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
         try:
-            return [tuple(row) for row in self._connection.execute(query)]
+            return self._shared(self._connection.execute(query))
         except SQLAlchemyError as exc:
             if not self._is_sqlite or "Could not decode to UTF-8" not in str(exc):
                 raise
@@ -251,9 +251,16 @@ class Registry:
         strict = driver.text_factory
         driver.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         try:
-            return [tuple(row) for row in self._connection.execute(query)]
+            return self._shared(self._connection.execute(query))
         finally:
             driver.text_factory = strict
+
+    @staticmethod
+    def _shared(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """Rows in which equal texts are one: dates and filters are the same in a hundred rows."""
+        texts: dict[str, str] = {}
+        share = texts.setdefault
+        return [tuple([share(v, v) if type(v) is str else v for v in row]) for row in rows]
 
 
 def _match(name: str, there: Sequence[str]) -> str | None:

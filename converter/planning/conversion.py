@@ -31,7 +31,7 @@ from .current import add_datasets, add_told, plan_current_masters
 from .datasets import DatasetPlan, chunks, plan_raws
 from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
-from .items import dataset_name, master_items, raw_items
+from .items import SourceItems, dataset_name
 from .plan import Plan
 from .raw_versions import RawVersions, compare_headers, settle_raws, tell_changed
 from .related import KnownExposure, known_exposures, related_masters, report_unrelated
@@ -122,12 +122,17 @@ def make_plan(
     plan.hand_offs = plan_hand_offs(camera, recipe.label, target, state, with_calibs, wanted, calib)
     plan.fingerprint = _fingerprint(gathered, state, plan)
     digest = known.digest if recipe.checksum else None
-    items = chain(
-        master_items(instrument, recipe.label, settled.masters, settled.spans, digest),
-        raw_items(instrument, gathered.raws.files, versions.numbers, digest),
+    plan.items = SourceItems(
+        instrument,
+        recipe.label,
+        settled.masters,
+        settled.spans,
+        gathered.raws.files,
+        versions.numbers,
+        digest,
     )
-    plan.items = {item.dataset: item for item in items}
-    plan.present = [name for name in plan.present if plan.items[name].file not in bad]
+    if bad:
+        plan.present = [name for name in plan.present if plan.items[name].file not in bad]
     plan.renewed = known.renewed
     plan.folded |= fold_rows(plan.rejects) | fold_modified([*versions.modified, *settled.modified], known)
     # What the ledger knows of a repository that is gone is told of the next one.

@@ -128,6 +128,8 @@ def plan_masters(
     wanted: dict[tuple[str, DataId], list[Certified]] = defaultdict(list)
     declared: dict[str, Calibration] = {c.dataset_type: c for c in camera.calibrations}
     used: set[str] = set()
+    # Each is in all RUNs.
+    alone: dict[Dataset, tuple[Dataset]] = {}
     for master in masters:
         dataset_type, stamp, data_id = master.key
         calibration = declared[dataset_type]
@@ -141,7 +143,8 @@ def plan_masters(
             # Only where the camera says so: an HDU alone may be of a file with one detector.
             is_split = split and calibration.extensions is not None and master.hdu is not None
             formatter = EXPOSURE if is_split else calibration.formatter
-            group[master.path, formatter, is_split].append(((dataset_type, data_id), master.hdu or 0))
+            (pair,) = alone.setdefault((dataset_type, data_id), ((dataset_type, data_id),))
+            group[master.path, formatter, is_split].append((pair, master.hdu or 0))
             plan.written[dataset_type] += 1
         # Of a master without a statement nothing is known, so nothing of it is taken off.
         if (stated := spans.get(master.key)) is not None:
@@ -151,7 +154,12 @@ def plan_masters(
         _add_type(plan, target, declared[dataset_type])
     for (run, _), by_file in sorted(files.items()):
         entries = [
-            IngestFile(path, formatter, tuple(d for d, _ in found), tuple(h for _, h in found if is_split))
+            IngestFile(
+                path,
+                formatter,
+                alone[found[0][0]] if len(found) == 1 else tuple(d for d, _ in found),
+                tuple(h for _, h in found if is_split),
+            )
             for (path, formatter, is_split), found in by_file.items()
         ]
         plan.ingests.append(Ingest(instrument, run, tuple(entries)))

@@ -26,7 +26,7 @@ from .current import add_datasets, add_told, plan_current_masters
 from .external import exposures_by_filter, plan_external
 from .folding import fold_modified, fold_rows
 from .hand_offs import plan_hand_offs
-from .items import dataset_name, master_items
+from .items import SourceItems, dataset_name
 from .plan import Plan
 from .settling import Validity
 from .which_camera import camera_of
@@ -204,10 +204,7 @@ def _plan_masters(
     )
     plan.conflicts += conflicts
     digest = records.digest if recipe.checksum else None
-    items = {
-        item.dataset: item
-        for item in master_items(instrument, recipe.label, settled.masters, settled.spans, digest)
-    }
+    items = SourceItems(instrument, recipe.label, settled.masters, settled.spans, digest=digest)
     plan.items = items
     # Of a file that has become bad, the ledger keeps what it says.
     bad = {master.path for key, master in settled.masters.items() if key in settled.bad}

@@ -123,7 +123,7 @@ class Plan:
     written: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     certified: Counter[str] = field(default_factory=Counter)
-    items: dict[str, Item] = field(default_factory=dict)
+    items: Mapping[str, Item] = field(default_factory=dict)
     changes: list[Item] = field(default_factory=list)
     serials: tuple[str, list[SerialPeriod]] | None = None
     is_one_batch: bool = False

@@ -164,6 +164,9 @@ class _TypePlanner:
         self.masters = masters
         self.times = times
         self.result = result
+        self._spans: dict[
+            tuple[Reading, tuple[tuple[str | None, str | None], ...]], Sequence[Span | str]
+        ] = {}
         self.elsewhere = elsewhere
         self.remedy = "correct that registry" if elsewhere else CORRECT_REGISTRY
         self.never_asked = calibration.table if calibration.lookup_table != calibration.table else None
@@ -245,8 +248,14 @@ class _TypePlanner:
 
     def _read_texts(
         self, texts: Sequence[tuple[str | None, str | None]], reading: Reading
-    ) -> list[Span | str]:
-        return read_ranges(texts, reading, self.column.kind, self.column.scale, self.column.rollover_s)
+    ) -> Sequence[Span | str]:
+        # The same for all detectors, as a rule.
+        key = reading, tuple(texts)
+        if key not in self._spans:
+            self._spans[key] = read_ranges(
+                texts, reading, self.column.kind, self.column.scale, self.column.rollover_s
+            )
+        return self._spans[key]
 
     def _utc(self, text: str | None) -> str | None:
         """A naive local time as UTC; what is no time is left for the reading to refuse."""

@@ -124,7 +124,7 @@ def choose_versions(
     for key, master in masters.items():
         latest = versions.key(key, versions.number(key) + (supersede and key in changed))
         current.keys[key] = latest
-        current.masters[latest] = replace(master, key=latest)
+        current.masters[latest] = master if latest == key else replace(master, key=latest)
     return current
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lsst.daf.butler import Butler, DatasetRef
 
 from ..nouns import DataId, StoppedError
 from ..operations import Certify, Decertify
+from ..span_sets import begin_of
 from ..timespans import Span
 from .common import butler_errors, make_timespan
 from .references import References
@@ -45,14 +46,51 @@ def certify(butler: Butler, operations: Sequence[Certify], references: Reference
         wanted.setdefault(key, set()).update(operation.datasets)
     for (dataset_type, instrument), datasets in wanted.items():
         refs.resolve(dataset_type, instrument, datasets)
-    # Never inside Registry.caching_context(): the search for overlaps then
-    # trusts a summary from before the first range of a type, and finds none.
-    for (collection, dataset_type, span), group in groups.items():
-        members: list[DatasetRef] = [
-            refs.get(dataset_type, run, instrument, data_id) for (instrument, data_id), run in group.items()
-        ]
-        with butler_errors(f"certify {dataset_type} in {collection} for {span}"):
-            butler.registry.certify(collection, members, make_timespan(span))
+    _check_disjoint(groups)
+    # Inside a caching context the search for overlaps trusts what the context
+    # knew of a collection at its begin. So it costs nothing where a type had
+    # no range there, and then there are ours only, which are disjoint. For
+    # all others it has to look, which it does outside only.
+    with butler.registry.caching_context():
+        places = {what[:2] for what in groups}
+        first = {place for place in places if _is_first(butler, place)}
+        for what, group in groups.items():
+            if what[:2] in first:
+                _certify_group(butler, refs, what, group)
+    for what, group in groups.items():
+        if what[:2] not in first:
+            _certify_group(butler, refs, what, group)
+
+
+def _is_first(butler: Butler, place: tuple[str, str]) -> bool:
+    """Whether a collection has had no range of a dataset type so far."""
+    collection, dataset_type = place
+    return dataset_type not in butler.registry.getCollectionSummary(collection).dataset_types.names
+
+
+def _certify_group(butler: Butler, refs: References, key: tuple[str, str, Span], group: Group) -> None:
+    collection, dataset_type, span = key
+    members: list[DatasetRef] = [
+        refs.get(dataset_type, run, instrument, data_id) for (instrument, data_id), run in group.items()
+    ]
+    with butler_errors(f"certify {dataset_type} in {collection} for {span}"):
+        butler.registry.certify(collection, members, make_timespan(span))
+
+
+def _check_disjoint(groups: Mapping[tuple[str, str, Span], Group]) -> None:
+    """Refuse ranges of one data ID that overlap each other."""
+    ranges: dict[tuple[str, str], dict[tuple[str, DataId], list[Span]]] = {}
+    for (collection, dataset_type, span), group in sorted(groups.items(), key=lambda g: begin_of(g[0][2])):
+        known = ranges.setdefault((collection, dataset_type), {})
+        for data_id in group:
+            before = known.setdefault(data_id, [])
+            # In order of their begins, and disjoint so far: the last one ends last.
+            if before and before[-1].overlaps(span):
+                raise StoppedError(
+                    f"certify {dataset_type} in {collection} for {span}: conflict with {before[-1]}, "
+                    f"both of {data_id[1]}"
+                )
+            before.append(span)
 
 
 def decertify(butler: Butler, operations: Sequence[Decertify], references: References | None = None) -> None:

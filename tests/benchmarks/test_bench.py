@@ -111,6 +111,36 @@ def test_problems_are_found() -> None:
         assert len(run.problems(changed)) == 1
 
 
+def test_both_sizes_are_measured_unless_one_is_named() -> None:
+    def sizes(*words: str) -> list[tuple[int, int, int, str]]:
+        return [(o.masters, o.raws, o.sample, o.output.name) for o in run.parse([*words])]
+
+    small, large = (30_000, 20_000, 1_500, "latest.json"), (300_000, 200_000, 0, "large.json")
+    assert sizes() == [small, large]
+    assert sizes("--size", "large") == [large]
+    assert sizes("--masters", "700", "--output", "own.json") == [(700, 20_000, 1_500, "own.json")]
+    with pytest.raises(SystemExit):
+        run.parse(["--output", "both.json"])
+
+
+def test_cost_is_compared_with_a_smaller_case_only() -> None:
+    def result(masters: int, cost: float) -> dict:
+        size = {"masters": masters, "raws": masters}
+        return {"size": size, "cost": {"cpu_us_per_item": cost, "against": None, "ratio": None}}
+
+    large = result(300, 12.0)
+    run.compare(large, result(30, 10.0))
+    assert large["cost"] == {
+        "cpu_us_per_item": 12.0,
+        "against": {"masters": 30, "raws": 30},
+        "ratio": pytest.approx(1.2),
+    }
+    for other in (None, {"size": {"masters": 3, "raws": 3}}, result(300, 10.0), result(3_000, 10.0)):
+        alone = result(300, 12.0)
+        run.compare(alone, other)
+        assert alone == result(300, 12.0)
+
+
 def test_a_directory_of_others_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     assert run.main(["--dir", str(tmp_path)]) == 2
