@@ -14,6 +14,7 @@ from ..reconcile import reconcile
 from ..target import open_reading
 from ..writers.removal import clean, remove
 from ..writers.repository import open_target
+from ..writers.staging import remove_stale
 from .planning import COMMAND, UndoPlan, choose, plan_undo
 
 
@@ -97,6 +98,7 @@ def undo(
         open_target(target, create=False) as butler,
         ledger_errors(book),
     ):
+        remove_stale(butler)
         for finished in reconcile(butler, book):
             # Without a number it is that one that was meant, not the one before.
             if conversion in (None, finished.conversion):

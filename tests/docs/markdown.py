@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import forked
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -84,11 +86,24 @@ def environment(bin_directory: Path, *python_path: Path) -> dict[str, str]:
     }
 
 
-def run(commands: list[Command], directory: Path, env: dict[str, str]) -> None:
-    """Run commands in a directory and compare with what is said of them."""
+def run(commands: list[Command], directory: Path, env: dict[str, str], by_shell: bool = False) -> None:
+    """Run commands in a directory and compare with what is said of them.
+
+    By a shell, all of them if asked for; otherwise those only that need one.
+    """
     for command in commands:
-        done = subprocess.run(
-            ["bash", "-c", command.text], cwd=directory, env=env, capture_output=True, text=True, check=False
+        words = None if by_shell else forked.words_of(command.text)
+        done = (
+            forked.run(words, directory, env)
+            if words is not None
+            else subprocess.run(
+                ["bash", "-c", command.text],
+                cwd=directory,
+                env=env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         )
         shown = f"$ {command.text}\n{done.stdout}{done.stderr}\nexit status {done.returncode}"
         # Status 1 is what planted rejects have to give; other programs have no such status.
