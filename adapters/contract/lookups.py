@@ -44,7 +44,7 @@ def columns(repository: Repository, never_found: Collection[str] = ()) -> Iterat
 
 
 def compare(repository: Repository) -> tuple[list[str], dict[str, Counter[str]]]:
-    """Ask both for every observation, at its own time and at every end of a validity range.
+    """Ask both for every observation at its own time, and for one of each detector and filter at every end of a range.
 
     Returns
     -------
@@ -120,7 +120,12 @@ def _questions(
     for database in databases:
         for _, values in read_table(database, calibration.lookup_table):
             ends |= {str(values[k]): None for k in ("validStart", "validEnd") if k in values}
+    # Of two exposures of one detector and filter both would get the same answers at another time.
+    asked: set[tuple[Any, Any]] = set()
     for _, row in read_table(Path(repository.source().raw_registry), raw.table):
         yield row, True
-        for end in ends:
-            yield {**row, time: end}, False
+        kind = (row.get(raw.detector), row.get(raw.filter))
+        if kind not in asked:
+            asked.add(kind)
+            for end in ends:
+                yield {**row, time: end}, False
