@@ -1,0 +1,188 @@
+"""Counts and lists of a report, from the ledger and the status of a repository."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import NamedTuple
+
+from ..ledger import FOUND, Ledger
+from ..status import InstrumentStatus
+from ..verify import Verification
+from .model import Cell, Figure, Table
+from .recorded import STANDING
+
+LAST = f"select max(id) from conversions where {STANDING} group by command"  # noqa: S608
+"""The last conversion of each command that stands: what it says of the source counts."""
+
+LEFT_OUT = (("rejected", "rejects", "Rejects"), ("skipped", "skips", "Skips"))
+
+
+class Agreement(NamedTuple):
+    """A comparison with Gen2, and what is to be known of it."""
+
+    verification: Verification
+    note: str
+
+
+def read_lists(ledger: Ledger | None, status: InstrumentStatus) -> tuple[Table, ...]:
+    """Decisions, rejects, skips and hand-offs, as they stand."""
+    return (_decisions(ledger), *_left_out(ledger), _hand_offs(ledger, status))
+
+
+def _decisions(ledger: Ledger | None) -> Table:
+    columns = ("rule", "type", "item", "before", "after", "why", "conversion")
+    rows: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
+    found = ledger.rows(f"select * from decisions where conversion in ({LAST}) order by rowid") if ledger else []
+    for row in found:
+        row |= {"type": row["dataset_type"] or ""}
+        cells = tuple(row[name] for name in columns)
+        rows[cells[:-1]] = cells
+    return Table("decisions", "Decisions", columns, tuple(rows.values()), _nothing(ledger))
+
+
+def _left_out(ledger: Ledger | None) -> tuple[Table, ...]:
+    tables = []
+    for state, name, title in LEFT_OUT:
+        found = (
+            ledger.rows(
+                f"select source, file, reason, conversion from items where state = ? and conversion in ({LAST}) "  # noqa: S608
+                "order by rowid",
+                (state,),
+            )
+            if ledger
+            else []
+        )
+        rows = [(row["source"], row["reason"], _file(row), row["conversion"]) for row in found]
+        tables.append(
+            Table(name, title, ("item", "reason", "file", "conversion"), tuple(rows), _nothing(ledger))
+        )
+    return tuple(tables)
+
+
+def _file(row: dict[str, str]) -> str:
+    """The file, if it is not the item itself."""
+    return "" if row["file"] == row["source"] else row["file"]
+
+
+def _hand_offs(ledger: Ledger | None, status: InstrumentStatus) -> Table:
+    still = {h.dataset_type: h.command for h in status.hand_offs}
+    rows: dict[tuple[str, str], tuple[Cell, ...]] = {}
+    found = (
+        ledger.rows(
+            "select i.source, i.reason from items i join conversions c on c.id = i.conversion "
+            f"where i.state = 'handed-off' and i.file = '' and c.id in ({LAST}) order by i.rowid"  # noqa: S608
+        )
+        if ledger
+        else []
+    )
+    for row in found:
+        state = "open" if row["source"] in still else "done"
+        rows[row["source"], row["reason"]] = (row["source"], state, row["reason"])
+    for dataset_type, command in still.items():
+        rows.setdefault((dataset_type, command), (dataset_type, "open", command))
+    return Table(
+        "handed_off",
+        "Hand-offs: what the LSST stack has to write",
+        ("type", "state", "command"),
+        tuple(rows.values()),
+    )
+
+
+def _nothing(ledger: Ledger | None) -> str:
+    return "None." if ledger is not None else "Not known: there is no ledger."
+
+
+def read_counts(
+    ledger: Ledger | None, status: InstrumentStatus, lists: tuple[Table, ...], agreement: Agreement | None
+) -> tuple[Figure, ...]:
+    """The numbers at the head of a report."""
+    tables = {table.name: table for table in lists}
+    told = ledger is not None
+    open_ = sum(1 for row in tables["handed_off"].rows if row[1] == "open")
+    figures = [
+        Figure("converted", _written(ledger) if ledger else None, "datasets that conversions wrote", "types"),
+        Figure("existing", _existing(ledger) if ledger else None, "there already, at the last conversion"),
+        Figure("certified", sum(t.certified for t in status.types), "validity ranges", "types"),
+        Figure("rejected", len(tables["rejects"].rows) if told else None, "", "rejects", True),
+        Figure("skipped", len(tables["skips"].rows) if told else None, "each with its reason", "skips"),
+        Figure(
+            "handed off",
+            len(tables["handed_off"].rows),
+            f"{open_} still open" if open_ else "all done" if tables["handed_off"].rows else "",
+            "handed_off",
+        ),
+        Figure("decisions", len(tables["decisions"].rows) if told else None, "", "decisions"),
+    ]
+    if agreement is None:
+        return (*figures, Figure("agree with Gen2", None, "no comparison is known"))
+    v = agreement.verification
+    return (
+        *figures,
+        Figure("agree with Gen2", v.agree, f"of {v.lookups} lookups", "agreement"),
+        Figure("explained", v.explained, "they differ, and a record says why", "agreement"),
+        Figure("disagree", len(v.disagree), "nothing says why", "disagreements", True),
+    )
+
+
+def _written(ledger: Ledger) -> int:
+    rows = ledger.rows(
+        "select count(distinct dataset) as n from items where state = 'done' and reason != ? "
+        f"and dataset_id is not null and conversion in (select id from conversions where {STANDING})",  # noqa: S608
+        (FOUND,),
+    )
+    return int(rows[0]["n"]) if rows else 0
+
+
+def _existing(ledger: Ledger) -> int:
+    rows = ledger.rows(
+        f"select counts from conversions where {STANDING} and counts is not null order by id desc limit 1"  # noqa: S608
+    )
+    existing = json.loads(rows[0]["counts"]).get("existing") if rows else None
+    return sum(existing.values()) if isinstance(existing, dict) else 0
+
+
+def type_table(status: InstrumentStatus) -> Table:
+    """What the repository has of each dataset type."""
+    rows: list[tuple[Cell, ...]] = [("raw", status.raws, "", "", "", "", "")]
+    rows += [
+        (t.dataset_type, t.masters, t.certified, t.first, t.last, t.unbounded_begins, t.unbounded_ends)
+        for t in status.types
+    ]
+    columns = ("type", "datasets", "ranges", "from (TAI)", "to (TAI)", "open begins", "open ends")
+    return Table("types", "In the repository", columns, tuple(rows))
+
+
+OUTCOMES = (
+    ("agree", "agree"),
+    ("explained", "explained"),
+    ("disagree", "disagree"),
+    ("gen2_none.gen3_none", "neither answers"),
+    ("gen2_none.gen3_one", "Gen3 only"),
+    ("gen2_ambiguous.gen3_none", "Gen2 ambiguous, Gen3 none"),
+    ("gen2_ambiguous.gen3_one", "Gen2 ambiguous, Gen3 one"),
+)
+
+
+def agreement_tables(agreement: Agreement | None) -> tuple[Table, ...]:
+    """How the answers compare, by dataset type where that is known, and all disagreements."""
+    if agreement is None:
+        return ()
+    v = agreement.verification
+    totals: Counter[str] = Counter(agree=v.agree, explained=v.explained, disagree=len(v.disagree))
+    for status, counter in (("gen2_none", v.gen2_none), ("gen2_ambiguous", v.gen2_ambiguous)):
+        totals.update({f"{status}.{found}": n for found, n in counter.items()})
+    shown = [(key, name) for key, name in OUTCOMES if totals[key] or key in ("agree", "explained", "disagree")]
+    rows: list[tuple[Cell, ...]] = [
+        (dataset_type, *(counts[key] for key, _ in shown)) for dataset_type, counts in sorted(v.by_type.items())
+    ]
+    rows.append(("all", *(totals[key] for key, _ in shown)))
+    tables = [Table("agreement", f"Agreement with Gen2: {agreement.note}", ("type", *(n for _, n in shown)), tuple(rows))]
+    if v.explanations:
+        reasons = tuple((reason, n) for reason, n in v.explanations.most_common())
+        tables.append(Table("explanations", "Differences that a record explains", ("why", "lookups"), reasons))
+    if v.disagree:
+        keys = ("exposure", "detector", "type", "gen2", "gen3")
+        rows = [tuple(d.get(key) for key in keys) for d in v.disagree]
+        tables.append(Table("disagreements", "Disagreements", keys, tuple(rows)))
+    return tuple(tables)
