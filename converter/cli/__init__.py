@@ -37,6 +37,7 @@ from .inspect import inspect
 from .options import Settings
 from .printing import error
 from .register import register
+from .report import report
 from .status import status
 from .undo import undo
 from .verify import verify
@@ -102,6 +103,7 @@ COMMANDS = (
     verify,
     explain,
     status,
+    report,
 )
 for command in COMMANDS:
     main.add_command(command)

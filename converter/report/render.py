@@ -19,15 +19,16 @@ from markupsafe import Markup
 
 from adapters.gen2.files import printable
 
+from .make import MARK
 from .model import Cell, Report, Table
 from .timeline_figure import PAGE as ROWS_SHOWN
 from .timeline_figure import build
 
-MARK = "gen2to3 report"
-"""What the page says of its maker; a file that does not say so is never overwritten."""
-
 FIRST_ROWS = 50
 """Rows of a table on a page; only the first ones are in the page as HTML."""
+
+LONG = 24
+"""Characters of a cell that may be broken anywhere; the page's script has the same number."""
 
 LONGEST = 4000
 """Characters of a cell."""
@@ -78,7 +79,7 @@ def render(report: Report, sections: Iterable[Section] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": _shown, "data": _data}
+    environment.filters |= {"shown": _shown, "data": _data, "kind": _kind}
     environment.globals |= {"FIRST_ROWS": FIRST_ROWS, "ROWS_SHOWN": ROWS_SHOWN}
     scripts, items = _embed(figures)
     return environment.get_template("report.html").render(
@@ -106,6 +107,13 @@ def _shown(cell: Cell) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
+def _kind(cell: Cell) -> str:
+    """Class of a cell, for the style."""
+    if isinstance(cell, int):
+        return "number"
+    return "long" if cell is not None and len(cell) > LONG else ""
+
+
 def _data(value: Table | Mapping[str, Any]) -> Markup:
     """Data for the page's script: compressed, so that long lists of paths stay small."""
     if isinstance(value, Table):
@@ -126,7 +134,7 @@ def _embed(figures: Mapping[str, Model]) -> tuple[list[Markup], dict[str, Any]]:
     names = _stable_names(document)
     plain = _renamed(document.to_json(deferred=False), names)
     roots = {names[model.id]: f"figure-{name}" for name, model in figures.items()}
-    items = {"docs": {"report": plain}, "items": [{"docid": "report", "roots": roots}]}
+    items = {"docs": {"report": plain}, "items": [{"docid": "report", "roots": roots, "root_ids": list(roots)}]}
     return [Markup(text.replace("</script", "<\\/script")) for text in bundle.js_raw], items
 
 

@@ -2,6 +2,7 @@
   "use strict"
 
   const PAGE = 50
+  const LONG = 24
 
   async function unpack(element) {
     const bytes = Uint8Array.from(atob(element.textContent.trim()), (c) => c.charCodeAt(0))
@@ -29,7 +30,7 @@
         for (const text of cells) {
           const cell = document.createElement("td")
           cell.textContent = text
-          if (/^-?\d+$/.test(text)) cell.className = "number"
+          cell.className = /^-?\d+$/.test(text) ? "number" : text.length > LONG ? "long" : ""
           row.append(cell)
         }
         return row
