@@ -33,7 +33,9 @@ def read_lists(ledger: Ledger | None, status: InstrumentStatus) -> tuple[Table, 
 def _decisions(ledger: Ledger | None) -> Table:
     columns = ("rule", "type", "item", "before", "after", "why", "conversion")
     rows: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
-    found = ledger.rows(f"select * from decisions where conversion in ({LAST}) order by rowid") if ledger else []
+    found = (
+        ledger.rows(f"select * from decisions where conversion in ({LAST}) order by rowid") if ledger else []
+    )
     for row in found:
         row |= {"type": row["dataset_type"] or ""}
         cells = tuple(row[name] for name in columns)
@@ -172,15 +174,27 @@ def agreement_tables(agreement: Agreement | None) -> tuple[Table, ...]:
     totals: Counter[str] = Counter(agree=v.agree, explained=v.explained, disagree=len(v.disagree))
     for status, counter in (("gen2_none", v.gen2_none), ("gen2_ambiguous", v.gen2_ambiguous)):
         totals.update({f"{status}.{found}": n for found, n in counter.items()})
-    shown = [(key, name) for key, name in OUTCOMES if totals[key] or key in ("agree", "explained", "disagree")]
+    shown = [
+        (key, name) for key, name in OUTCOMES if totals[key] or key in ("agree", "explained", "disagree")
+    ]
     rows: list[tuple[Cell, ...]] = [
-        (dataset_type, *(counts[key] for key, _ in shown)) for dataset_type, counts in sorted(v.by_type.items())
+        (dataset_type, *(counts[key] for key, _ in shown))
+        for dataset_type, counts in sorted(v.by_type.items())
     ]
     rows.append(("all", *(totals[key] for key, _ in shown)))
-    tables = [Table("agreement", f"Agreement with Gen2: {agreement.note}", ("type", *(n for _, n in shown)), tuple(rows))]
+    tables = [
+        Table(
+            "agreement",
+            f"Agreement with Gen2: {agreement.note}",
+            ("type", *(n for _, n in shown)),
+            tuple(rows),
+        )
+    ]
     if v.explanations:
         reasons = tuple((reason, n) for reason, n in v.explanations.most_common())
-        tables.append(Table("explanations", "Differences that a record explains", ("why", "lookups"), reasons))
+        tables.append(
+            Table("explanations", "Differences that a record explains", ("why", "lookups"), reasons)
+        )
     if v.disagree:
         keys = ("exposure", "detector", "type", "gen2", "gen3")
         rows = [tuple(d.get(key) for key in keys) for d in v.disagree]

@@ -101,4 +101,6 @@ def _write(output: Path, text: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as exc:
-        raise Gen2to3Error(f"{output}: the report cannot be written: {exc.strerror}; name another file") from exc
+        raise Gen2to3Error(
+            f"{output}: the report cannot be written: {exc.strerror}; name another file"
+        ) from exc

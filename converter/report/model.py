@@ -323,4 +323,3 @@ class Report:
                 "conversions": self.provenance.conversions.as_dict(),
             },
         }
-

@@ -127,7 +127,9 @@ def _open(recipe: Recipe | None, needs_root: bool, unknown: list[str]) -> Gen2So
     except UsageError as exc:
         if needs_root:
             raise
-        unknown.append(f"The Gen2 repository cannot be read any more ({exc}); its ranges are those of the ledger.")
+        unknown.append(
+            f"The Gen2 repository cannot be read any more ({exc}); its ranges are those of the ledger."
+        )
         return None
 
 
@@ -135,7 +137,9 @@ def _agreement(
     place: _Place, given: Verification | None, unknown: list[str], progress: Progress
 ) -> Agreement | None:
     if given is not None:
-        return Agreement(given, f"recorded at {given.recorded_utc}" if given.recorded_utc else "compared just now")
+        return Agreement(
+            given, f"recorded at {given.recorded_utc}" if given.recorded_utc else "compared just now"
+        )
     if place.source is not None and place.recipe is not None:
         path = None if place.ledger is None else place.ledger.path
         found = verify(place.target, place.recipe, path, progress, place.source)
@@ -178,9 +182,7 @@ def _after(place: _Place, state: InstrumentStatus) -> Mapping[Key, list[After]]:
     """What is certified, in the collections that a search of calibrations looks in."""
     chain = names.calibration_chain(place.instrument)
     order = [
-        name
-        for name, kind in search_order(place.butler, chain)
-        if kind is CollectionType.CALIBRATION
+        name for name, kind in search_order(place.butler, chain) if kind is CollectionType.CALIBRATION
     ] or state.collections
     types = {
         t.name for t in place.butler.registry.queryDatasetTypes() if t.isCalibration() and is_readable(t)

@@ -134,7 +134,10 @@ def _embed(figures: Mapping[str, Model]) -> tuple[list[Markup], dict[str, Any]]:
     names = _stable_names(document)
     plain = _renamed(document.to_json(deferred=False), names)
     roots = {names[model.id]: f"figure-{name}" for name, model in figures.items()}
-    items = {"docs": {"report": plain}, "items": [{"docid": "report", "roots": roots, "root_ids": list(roots)}]}
+    items = {
+        "docs": {"report": plain},
+        "items": [{"docid": "report", "roots": roots, "root_ids": list(roots)}],
+    }
     return [Markup(text.replace("</script", "<\\/script")) for text in bundle.js_raw], items
 
 
@@ -151,7 +154,7 @@ def _ids(value: Any) -> Iterator[str]:
             yield value["id"]
         for part in value.values():
             yield from _ids(part)
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         for part in value:
             yield from _ids(part)
 
@@ -163,4 +166,4 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
             key: names.get(part, part) if key == "id" and isinstance(part, str) else again(part)
             for key, part in value.items()
         }
-    return [again(part) for part in value] if isinstance(value, list) else value
+    return [again(part) for part in value] if isinstance(value, (list, tuple)) else value

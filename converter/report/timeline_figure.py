@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from bokeh.layouts import column
@@ -34,19 +35,27 @@ PAGE = 20
 """Rows that are shown at a time."""
 
 ROW_HEIGHT = 40
+LABEL = 16
+"""Characters of a line beside a row; on a narrow window more would leave no room."""
+
 LANES = {"gen2": (0.12, 0.48), "gen3": (0.52, 0.88)}
 MILLISECOND = 1_000_000
 
-_TIME = "const s = new Date(value).toISOString(); return s.endsWith('.000Z') ? s.slice(0, 19) : s.slice(0, -1)"
+_TIME = (
+    "const s = new Date(value).toISOString(); return s.endsWith('.000Z') ? s.slice(0, 19) : s.slice(0, -1)"
+)
 _ARROWS = """
-const d = source.data, n = d.x.length
+const d = source.data, n = d.x.length, inside = INSIDE * (range.end - range.start)
 for (let i = 0; i < n; i++) {
   const begins = d.side[i] < 0
   const edge = begins ? range.start : range.end
-  d.x[i] = begins ? (d.reach[i] > edge ? edge : NaN) : (d.reach[i] < edge ? edge : NaN)
+  const there = begins ? d.reach[i] > edge : d.reach[i] < edge
+  d.x[i] = there ? edge + (begins ? inside : -inside) : NaN
 }
 source.change.emit()
 """
+INSIDE = 0.012
+"""How far arrows are from the edge, of the width that is shown."""
 
 
 @dataclass
@@ -120,9 +129,17 @@ def build(timeline: Timeline) -> Model:
     names = {what: _Names() for what in ("row", "master", "original", "decisions", "collection")}
     for name, odd, style in (
         ("gen2", False, {"fill_color": GEN2}),
-        ("gen2-odd", True, {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN2}),
+        (
+            "gen2-odd",
+            True,
+            {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN2, "hatch_scale": 5},
+        ),
         ("gen3", False, {"fill_color": GEN3}),
-        ("gen3-odd", True, {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN3}),
+        (
+            "gen3-odd",
+            True,
+            {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN3, "hatch_scale": 5},
+        ),
     ):
         _bars(plot, timeline.rows, name, odd, style, names, scale)
     _overlaps(plot, timeline.rows, scale)
@@ -155,11 +172,14 @@ def _scale(timeline: Timeline) -> _Scale:
 
 def _label(row: Row) -> str:
     what = f"{row.dataset_type} {row.physical_filter}".strip()
-    return "\n".join(_short(line) for line in (what, row.detectors_text) if line)
+    detectors = row.detectors_text
+    if len(detectors) > LABEL:
+        detectors = f"{row.detectors[0]}..{row.detectors[-1]} (×{len(row.detectors)})"
+    return "\n".join(_short(line) for line in (what, detectors) if line)
 
 
-def _short(text: str, longest: int = 16) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
 
 
 def _frame(plot: figure, rows: Sequence[Row], labels: Sequence[str], scale: _Scale) -> None:
@@ -180,7 +200,12 @@ def _frame(plot: figure, rows: Sequence[Row], labels: Sequence[str], scale: _Sca
 
 def _dates(plot: figure) -> None:
     plot.xaxis.formatter = DatetimeTickFormatter(
-        days="%Y-%m-%d", months="%Y-%m", years="%Y", hours="%m-%d %H:%M", hourmin="%m-%d %H:%M", minutes="%H:%M"
+        days="%Y-%m-%d",
+        months="%Y-%m",
+        years="%Y",
+        hours="%m-%d %H:%M",
+        hourmin="%m-%d %H:%M",
+        minutes="%H:%M",
     )
 
 
@@ -189,7 +214,7 @@ def _bars(
     rows: Sequence[Row],
     name: str,
     odd: bool,
-    style: dict[str, str],
+    style: dict[str, Any],
     names: dict[str, _Names],
     scale: _Scale,
 ) -> None:
@@ -228,10 +253,16 @@ def _bars(
     title = "Gen2" if lane == "gen2" else "Gen3"
     note = {"gen2": "nothing of it is certified", "gen3": "another collection comes first"}[lane]
     time = {
-        "left": CustomJSHover(args={"edge": scale.low}, code=f"if (value <= edge) return 'unbounded'; {_TIME}"),
-        "right": CustomJSHover(args={"edge": scale.high}, code=f"if (value >= edge) return 'unbounded'; {_TIME}"),
+        "left": CustomJSHover(
+            args={"edge": scale.low}, code=f"if (value <= edge) return 'unbounded'; {_TIME}"
+        ),
+        "right": CustomJSHover(
+            args={"edge": scale.high}, code=f"if (value >= edge) return 'unbounded'; {_TIME}"
+        ),
     }
-    pick = {what: CustomJSHover(args={"texts": names[what].texts}, code="return texts[value]") for what in names}
+    pick = {
+        what: CustomJSHover(args={"texts": names[what].texts}, code="return texts[value]") for what in names
+    }
     wanted = ["row", "master", "original", "decisions"] + (["collection"] if lane == "gen3" else [])
     titles = {
         "row": "dataset",
@@ -321,9 +352,12 @@ def _open_ends(plot: figure, rows: Sequence[Row], x_range: Range1d) -> None:
         for side, edge, reach in ((-1, bar.span.begin, bar.span.end), (1, bar.span.end, bar.span.begin))
         if edge is None
     ]
+    inside = INSIDE * (x_range.end - x_range.start)
     source = ColumnDataSource(
         {
-            "x": _floats(x_range.start if side < 0 else x_range.end for _, side, _ in found),
+            "x": _floats(
+                x_range.start + inside if side < 0 else x_range.end - inside for _, side, _ in found
+            ),
             "y": _floats(y for y, _, _ in found),
             "side": _integers(side for _, side, _ in found),
             "angle": _floats(side * -np.pi / 2 for _, side, _ in found),
@@ -335,7 +369,9 @@ def _open_ends(plot: figure, rows: Sequence[Row], x_range: Range1d) -> None:
         "x", "y", angle="angle", source=source, marker="triangle", size=13, color=INK, line_color="white"
     )
     if found:
-        follow = CustomJS(args={"source": source, "range": x_range}, code=_ARROWS)
+        follow = CustomJS(
+            args={"source": source, "range": x_range}, code=_ARROWS.replace("INSIDE", str(INSIDE))
+        )
         x_range.js_on_change("start", follow)
         x_range.js_on_change("end", follow)
 
@@ -371,7 +407,14 @@ def _rug(timeline: Timeline, x_range: Range1d, scale: _Scale, border: int) -> fi
         name="exposures",
     )
     drawn = plot.quad(
-        left="left", right="right", bottom=0.1, top=0.9, source=source, fill_color=INK, line_color=INK, alpha=0.6
+        left="left",
+        right="right",
+        bottom=0.1,
+        top=0.9,
+        source=source,
+        fill_color=INK,
+        line_color=INK,
+        alpha=0.6,
     )
     time = CustomJSHover(code=_TIME)
     plot.add_tools(
