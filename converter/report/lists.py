@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..ledger import FOUND, Ledger
 from ..status import InstrumentStatus
 from ..verify import Verification
-from .model import Cell, Figure, Table
-from .recorded import STANDING
-
-LAST = f"select max(id) from conversions where {STANDING} group by command"  # noqa: S608
-"""The last conversion of each command that stands: what it says of the source counts."""
+from .model import Cell, Count, Table
+from .recorded import last_standing, standing
 
 LEFT_OUT = (("rejected", "rejects", "Rejects"), ("skipped", "skips", "Skips"))
 
@@ -30,13 +27,18 @@ def read_lists(ledger: Ledger | None, status: InstrumentStatus) -> tuple[Table, 
     return (_decisions(ledger), *_left_out(ledger), _hand_offs(ledger, status))
 
 
+def _rows(ledger: Ledger | None, sql: str, *parameters: str) -> list[dict[str, Any]]:
+    """Rows of the last conversion of each command that stands."""
+    if ledger is None:
+        return []
+    last = last_standing(ledger)
+    return [row for row in ledger.rows(sql, parameters) if row["conversion"] in last]
+
+
 def _decisions(ledger: Ledger | None) -> Table:
     columns = ("rule", "type", "item", "before", "after", "why", "conversion")
     rows: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
-    found = (
-        ledger.rows(f"select * from decisions where conversion in ({LAST}) order by rowid") if ledger else []
-    )
-    for row in found:
+    for row in _rows(ledger, "select * from decisions order by rowid"):
         row |= {"type": row["dataset_type"] or ""}
         cells = tuple(row[name] for name in columns)
         rows[cells[:-1]] = cells
@@ -46,14 +48,10 @@ def _decisions(ledger: Ledger | None) -> Table:
 def _left_out(ledger: Ledger | None) -> tuple[Table, ...]:
     tables = []
     for state, name, title in LEFT_OUT:
-        found = (
-            ledger.rows(
-                f"select source, file, reason, conversion from items where state = ? and conversion in ({LAST}) "  # noqa: S608
-                "order by rowid",
-                (state,),
-            )
-            if ledger
-            else []
+        found = _rows(
+            ledger,
+            "select source, file, reason, conversion from items where state = ? order by rowid",
+            state,
         )
         rows = [(row["source"], row["reason"], _file(row), row["conversion"]) for row in found]
         tables.append(
@@ -70,13 +68,9 @@ def _file(row: dict[str, str]) -> str:
 def _hand_offs(ledger: Ledger | None, status: InstrumentStatus) -> Table:
     still = {h.dataset_type: h.command for h in status.hand_offs}
     rows: dict[tuple[str, str], tuple[Cell, ...]] = {}
-    found = (
-        ledger.rows(
-            "select i.source, i.reason from items i join conversions c on c.id = i.conversion "
-            f"where i.state = 'handed-off' and i.file = '' and c.id in ({LAST}) order by i.rowid"  # noqa: S608
-        )
-        if ledger
-        else []
+    found = _rows(
+        ledger,
+        "select source, reason, conversion from items where state = 'handed-off' and file = '' order by rowid",
     )
     for row in found:
         state = "open" if row["source"] in still else "done"
@@ -97,50 +91,51 @@ def _nothing(ledger: Ledger | None) -> str:
 
 def read_counts(
     ledger: Ledger | None, status: InstrumentStatus, lists: tuple[Table, ...], agreement: Agreement | None
-) -> tuple[Figure, ...]:
+) -> tuple[Count, ...]:
     """The numbers at the head of a report."""
     tables = {table.name: table for table in lists}
     told = ledger is not None
     open_ = sum(1 for row in tables["handed_off"].rows if row[1] == "open")
     figures = [
-        Figure("converted", _written(ledger) if ledger else None, "datasets that conversions wrote", "types"),
-        Figure("existing", _existing(ledger) if ledger else None, "there already, at the last conversion"),
-        Figure("certified", sum(t.certified for t in status.types), "validity ranges", "types"),
-        Figure("rejected", len(tables["rejects"].rows) if told else None, "", "rejects", True),
-        Figure("skipped", len(tables["skips"].rows) if told else None, "each with its reason", "skips"),
-        Figure(
+        Count("converted", _written(ledger) if ledger else None, "datasets that conversions wrote", "types"),
+        Count("existing", _existing(ledger) if ledger else None, "there already, at the last conversion"),
+        Count("certified", sum(t.certified for t in status.types), "validity ranges", "types"),
+        Count("rejected", len(tables["rejects"].rows) if told else None, "", "rejects", True),
+        Count("skipped", len(tables["skips"].rows) if told else None, "each with its reason", "skips"),
+        Count(
             "handed off",
             len(tables["handed_off"].rows),
             f"{open_} still open" if open_ else "all done" if tables["handed_off"].rows else "",
             "handed_off",
         ),
-        Figure("decisions", len(tables["decisions"].rows) if told else None, "", "decisions"),
+        Count("decisions", len(tables["decisions"].rows) if told else None, "", "decisions"),
     ]
     if agreement is None:
-        return (*figures, Figure("agree with Gen2", None, "no comparison is known"))
+        return (*figures, Count("agree with Gen2", None, "no comparison is known"))
     v = agreement.verification
     return (
         *figures,
-        Figure("agree with Gen2", v.agree, f"of {v.lookups} lookups", "agreement"),
-        Figure("explained", v.explained, "they differ, and a record says why", "agreement"),
-        Figure("disagree", len(v.disagree), "nothing says why", "disagreements", True),
+        Count("agree with Gen2", v.agree, f"of {v.lookups} lookups", "agreement"),
+        Count("explained", v.explained, "they differ, and a record says why", "agreement"),
+        Count("disagree", len(v.disagree), "nothing says why", "disagreements", True),
     )
 
 
 def _written(ledger: Ledger) -> int:
     rows = ledger.rows(
-        "select count(distinct dataset) as n from items where state = 'done' and reason != ? "
-        f"and dataset_id is not null and conversion in (select id from conversions where {STANDING})",  # noqa: S608
+        "select conversion, dataset from items "
+        "where state = 'done' and reason != ? and dataset_id is not null",
         (FOUND,),
     )
-    return int(rows[0]["n"]) if rows else 0
+    stands = standing(ledger)
+    return len({row["dataset"] for row in rows if row["conversion"] in stands})
 
 
 def _existing(ledger: Ledger) -> int:
-    rows = ledger.rows(
-        f"select counts from conversions where {STANDING} and counts is not null order by id desc limit 1"  # noqa: S608
-    )
-    existing = json.loads(rows[0]["counts"]).get("existing") if rows else None
+    stands = standing(ledger)
+    rows = ledger.rows("select id, counts from conversions where counts is not null order by id desc")
+    counts: dict[str, Any] = next((json.loads(row["counts"]) for row in rows if row["id"] in stands), {})
+    existing = counts.get("existing")
     return sum(existing.values()) if isinstance(existing, dict) else 0
 
 

@@ -11,7 +11,7 @@ Cell = str | int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Count:
     """One number at the head of a report.
 
     Parameters
@@ -300,7 +300,7 @@ class Report:
     instrument: str
     title: str
     made_utc: str
-    counts: tuple[Figure, ...]
+    counts: tuple[Count, ...]
     unknown: tuple[str, ...]
     tables: tuple[Table, ...]
     timeline: Timeline
@@ -312,7 +312,7 @@ class Report:
         return {
             "instrument": self.instrument,
             "made_utc": self.made_utc,
-            "counts": {figure.name: figure.value for figure in self.counts},
+            "counts": {count.name: count.value for count in self.counts},
             "unknown": list(self.unknown),
             "timeline": [row.as_dict() for row in self.timeline.rows],
             "exposures": len(self.timeline.exposures),

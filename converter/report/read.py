@@ -230,8 +230,10 @@ def _provenance(place: _Place, state: InstrumentStatus) -> Provenance:
 
 
 def _conversions(ledger: Ledger | None) -> Table:
-    columns = ("conversion", "command", "begun (UTC)", "finished (UTC)", "written", "certified", "rejects")
-    columns += ("skips", "decisions", "undone by", "versions")
+    columns = (
+        *("conversion", "command", "begun (UTC)", "finished (UTC)", "written", "certified", "rejects"),
+        *("skips", "decisions", "undone by", "versions"),
+    )
     if ledger is None:
         return Table("conversions", "Conversions", columns, (), "Not known: there is no ledger.")
     more = {row["id"]: row for row in ledger.rows("select id, versions, undone_by from conversions")}

@@ -13,13 +13,25 @@ from ..nouns import DataId
 from ..planning.items import parse_dataset_name
 from ..timespans import Span, parse_time, to_tai
 
-STANDING = "undone_by is null and not (command = 'undo' and finished_utc is not null)"
-"""Condition on a conversion that was not taken back, and took none back."""
-
 Place = tuple[str, str, DataId]
 """Dataset type, RUN stamp and data ID of a master."""
 
 _SPAN = re.compile(r"\[([^\[\],]+), ([^\[\],)]+)\)")
+
+
+def standing(ledger: Ledger) -> dict[int, str]:
+    """Number and command of the conversions that were not taken back, and took none back; in order."""
+    rows = ledger.rows("select id, command, undone_by, finished_utc from conversions order by id")
+    return {
+        row["id"]: row["command"]
+        for row in rows
+        if row["undone_by"] is None and not (row["command"] == "undo" and row["finished_utc"])
+    }
+
+
+def last_standing(ledger: Ledger) -> set[int]:
+    """The last conversion of each command that stands: what it says of the source counts."""
+    return set({command: number for number, command in standing(ledger).items()}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +76,13 @@ class RecordedRanges:
 def read_ranges_recorded(ledger: Ledger) -> RecordedRanges:
     """Read what the conversions that stand said of ranges."""
     result = RecordedRanges()
+    stands = standing(ledger)
     for row in ledger.rows(
-        "select dataset, validity from items where state = 'done' and validity != '' and dataset != '' "
-        f"and conversion in (select id from conversions where {STANDING}) order by rowid"  # noqa: S608
+        "select conversion, dataset, validity from items "
+        "where state = 'done' and validity != '' and dataset != '' order by rowid"
     ):
+        if row["conversion"] not in stands:
+            continue
         try:
             dataset_type, run, data_id = parse_dataset_name(row["dataset"])
         except ValueError:
@@ -77,10 +92,9 @@ def read_ranges_recorded(ledger: Ledger) -> RecordedRanges:
             original = ""
         result.written[row["dataset"]] = Written(dataset_type, run, data_id, original, parse_spans(spans))
     decisions: dict[Place, list[str]] = defaultdict(list)
-    for row in ledger.rows(
-        "select rule, why, dataset_type, changes from decisions where changes != '[]' "
-        f"and conversion in (select id from conversions where {STANDING}) order by rowid"  # noqa: S608
-    ):
+    for row in ledger.rows("select * from decisions where changes != '[]' order by rowid"):
+        if row["conversion"] not in stands:
+            continue
         text = f"{row['rule']}: {row['why']}"
         for change in json.loads(row["changes"]):
             for data_id in change["data_ids"]:

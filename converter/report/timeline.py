@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..nouns import DataId
@@ -83,8 +84,8 @@ def _lanes(
 ) -> tuple[tuple[Bar, ...], tuple[Bar, ...]]:
     certified = {stamp for row in after for stamp in _versions(row.stamp)}
     spans: dict[str, list[Span]] = defaultdict(list)
-    for row in before:
-        spans[row.stamp].append(row.span)
+    for said in before:
+        spans[said.stamp].append(said.span)
 
     def decided(stamp: str) -> tuple[str, ...]:
         texts = (decisions.get((dataset_type, s, data_id), ()) for s in _versions(stamp))
@@ -164,7 +165,7 @@ def overlaps(bars: Sequence[Bar]) -> tuple[Span, ...]:
 def gaps(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Times between the first begin and the last end in which nothing is valid."""
     whole = union(spans)
-    return tuple(Span(a[1], b[0]) for a, b in zip(whole, whole[1:], strict=False))
+    return tuple(Span(a[1], b[0]) for a, b in pairwise(whole))
 
 
 def union(spans: Iterable[Span]) -> list[tuple[int, int]]:

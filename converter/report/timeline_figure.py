@@ -6,8 +6,7 @@ of thousands of bars stay small.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,19 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     CustomJSHover,
-    DatetimeTickFormatter,
     FixedTicker,
-    HoverTool,
     Model,
     Range1d,
     WheelZoomTool,
 )
 from bokeh.plotting import figure
 
-from ..timespans import DAY, Span
+from .axes import INK, MILLISECOND, TIME, Names, Scale, date_axis, floats, hover, integers, read_scale
 from .model import Bar, Row, Timeline
+from .rug import build_rug
 
 # Okabe and Ito's colours, which readers with any kind of colour vision can tell apart.
-GEN2, GEN3, OVERLAP, INK, TRACK = "#E69F00", "#0072B2", "#D55E00", "#000000", "#EDEDED"
+GEN2, GEN3, OVERLAP, TRACK = "#E69F00", "#0072B2", "#D55E00", "#EDEDED"
 
 PAGE = 20
 """Rows that are shown at a time."""
@@ -39,11 +37,7 @@ LABEL = 16
 """Characters of a line beside a row; on a narrow window more would leave no room."""
 
 LANES = {"gen2": (0.12, 0.48), "gen3": (0.52, 0.88)}
-MILLISECOND = 1_000_000
 
-_TIME = (
-    "const s = new Date(value).toISOString(); return s.endsWith('.000Z') ? s.slice(0, 19) : s.slice(0, -1)"
-)
 _ARROWS = """
 const d = source.data, n = d.x.length, inside = INSIDE * (range.end - range.start)
 for (let i = 0; i < n; i++) {
@@ -56,37 +50,6 @@ source.change.emit()
 """
 INSIDE = 0.012
 """How far arrows are from the edge, of the width that is shown."""
-
-
-@dataclass
-class _Names:
-    """Texts, each once, by number."""
-
-    texts: list[str] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def number(self, text: str) -> int:
-        """The number of a text."""
-        found = self.numbers.setdefault(text, len(self.texts))
-        if found == len(self.texts):
-            self.texts.append(text)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """What the axis can show, and what it shows first; milliseconds, TAI."""
-
-    low: float
-    high: float
-    begin: float
-    end: float
-
-    def left(self, span: Span) -> float:
-        return self.low if span.begin is None else span.begin / MILLISECOND
-
-    def right(self, span: Span) -> float:
-        return self.high if span.end is None else span.end / MILLISECOND
 
 
 def build(timeline: Timeline) -> Model:
@@ -105,7 +68,7 @@ def build(timeline: Timeline) -> Model:
         ``gen2``, ``gen2-odd``, ``gen3``, ``gen3-odd``, with the texts in their
         tags.
     """
-    scale = _scale(timeline)
+    scale = read_scale(timeline)
     x_range = Range1d(scale.begin, scale.end, bounds=(scale.low, scale.high), name="timeline-x")
     shown = min(PAGE, len(timeline.rows))
     y_range = Range1d(shown, 0, name="timeline-y")
@@ -126,7 +89,7 @@ def build(timeline: Timeline) -> Model:
     )
     plot.add_tools(WheelZoomTool(dimensions="width", modifiers={"ctrl": True}))
     _frame(plot, timeline.rows, labels, scale)
-    names = {what: _Names() for what in ("row", "master", "original", "decisions", "collection")}
+    names = {what: Names() for what in ("row", "master", "original", "decisions", "collection")}
     for name, odd, style in (
         ("gen2", False, {"fill_color": GEN2}),
         (
@@ -145,29 +108,8 @@ def build(timeline: Timeline) -> Model:
     _overlaps(plot, timeline.rows, scale)
     _moved(plot, timeline.rows)
     _open_ends(plot, timeline.rows, x_range)
-    rug = _rug(timeline, x_range, scale, border)
+    rug = build_rug(timeline.exposures, x_range, scale, border)
     return column(plot, rug, sizing_mode="stretch_width", name="timeline-figures")
-
-
-def _scale(timeline: Timeline) -> _Scale:
-    edges = [
-        edge / MILLISECOND
-        for row in timeline.rows
-        for bar in (*row.before, *row.after)
-        for edge in bar.span
-        if edge is not None
-    ]
-    times = [e / MILLISECOND for x in timeline.exposures for e in x.span if e is not None]
-    day = DAY / MILLISECOND
-    known = edges + times or [0.0, day]
-    pad = max(day, 0.04 * (max(known) - min(known)))
-    low, high = min(known) - pad, max(known) + pad
-    begin, end = low, high
-    if times:
-        # Ranges that reach decades away would leave nothing to see of the nights.
-        around = max(120 * day, max(times) - min(times))
-        begin, end = max(low, min(times) - around), min(high, max(times) + around)
-    return _Scale(low, high, begin, end)
 
 
 def _label(row: Row) -> str:
@@ -182,31 +124,19 @@ def _short(text: str) -> str:
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
 
 
-def _frame(plot: figure, rows: Sequence[Row], labels: Sequence[str], scale: _Scale) -> None:
+def _frame(plot: figure, rows: Sequence[Row], labels: Sequence[str], scale: Scale) -> None:
     """Axes, the tracks on which bars lie (gaps show them), and lines between dataset types."""
     plot.yaxis.ticker = FixedTicker(ticks=[n + 0.5 for n in range(len(rows))])
     plot.yaxis.major_label_overrides = {n + 0.5: label for n, label in enumerate(labels)}
     plot.yaxis.major_label_text_font_size = "11px"
     plot.yaxis.major_tick_line_color = None
     plot.ygrid.grid_line_color = None
-    plot.xaxis.axis_label = "TAI"
-    _dates(plot)
+    date_axis(plot)
     bottoms = [n + lane[0] for n in range(len(rows)) for lane in LANES.values()]
     tops = [n + lane[1] for n in range(len(rows)) for lane in LANES.values()]
     plot.quad(left=scale.low, right=scale.high, bottom=bottoms, top=tops, color=TRACK, level="underlay")
     between = [n for n in range(1, len(rows)) if rows[n].dataset_type != rows[n - 1].dataset_type]
     plot.segment(scale.low, between, scale.high, between, color="#767676", line_width=1)
-
-
-def _dates(plot: figure) -> None:
-    plot.xaxis.formatter = DatetimeTickFormatter(
-        days="%Y-%m-%d",
-        months="%Y-%m",
-        years="%Y",
-        hours="%m-%d %H:%M",
-        hourmin="%m-%d %H:%M",
-        minutes="%H:%M",
-    )
 
 
 def _bars(
@@ -215,8 +145,8 @@ def _bars(
     name: str,
     odd: bool,
     style: dict[str, Any],
-    names: dict[str, _Names],
-    scale: _Scale,
+    names: dict[str, Names],
+    scale: Scale,
 ) -> None:
     lane, _, _ = name.partition("-")
     found = [
@@ -228,12 +158,12 @@ def _bars(
     low, high = LANES[lane]
     source = ColumnDataSource(
         {
-            "left": _floats(scale.left(bar.span) for _, _, bar in found),
-            "right": _floats(scale.right(bar.span) for _, _, bar in found),
-            "bottom": _floats(n + low for n, _, _ in found),
-            "top": _floats(n + high for n, _, _ in found),
+            "left": floats(scale.left(bar.span) for _, _, bar in found),
+            "right": floats(scale.right(bar.span) for _, _, bar in found),
+            "bottom": floats(n + low for n, _, _ in found),
+            "top": floats(n + high for n, _, _ in found),
             **{
-                what: _integers(names[what].number(_said(what, row, bar)) for _, row, bar in found)
+                what: integers(names[what].number(_said(what, row, bar)) for _, row, bar in found)
                 for what in names
             },
         },
@@ -250,40 +180,34 @@ def _bars(
         **style,
     )
     drawn.glyph.line_color = "white" if not odd else style["hatch_color"]
+    plot.add_tools(hover(drawn, *_tips(lane, odd, names, scale)))
+
+
+def _tips(
+    lane: str, odd: bool, names: dict[str, Names], scale: Scale
+) -> tuple[list[tuple[str, str]], dict[str, CustomJSHover]]:
+    """What a hover says of a bar, and how it finds the words."""
     title = "Gen2" if lane == "gen2" else "Gen3"
     note = {"gen2": "nothing of it is certified", "gen3": "another collection comes first"}[lane]
-    time = {
-        "left": CustomJSHover(
-            args={"edge": scale.low}, code=f"if (value <= edge) return 'unbounded'; {_TIME}"
-        ),
-        "right": CustomJSHover(
-            args={"edge": scale.high}, code=f"if (value >= edge) return 'unbounded'; {_TIME}"
-        ),
+    is_open = "if (value {} edge) return 'unbounded'; " + TIME
+    formatters = {
+        "left": CustomJSHover(args={"edge": scale.low}, code=is_open.format("<=")),
+        "right": CustomJSHover(args={"edge": scale.high}, code=is_open.format(">=")),
+        **{what: known.hover() for what, known in names.items()},
     }
-    pick = {
-        what: CustomJSHover(args={"texts": names[what].texts}, code="return texts[value]") for what in names
-    }
-    wanted = ["row", "master", "original", "decisions"] + (["collection"] if lane == "gen3" else [])
     titles = {
         "row": "dataset",
         "master": "RUN stamp" if lane == "gen2" else "RUN",
+        "left": "from (TAI)",
+        "right": "to (TAI)",
         "original": "original text",
         "decisions": "decision",
-        "collection": "collection",
     }
+    if lane == "gen3":
+        titles["collection"] = "collection"
     tips = [("", f"{title}: {note}" if odd else title)]
-    tips += [(titles[what], f"@{what}{{custom}}") for what in wanted[:2]]
-    tips += [("from (TAI)", "@left{custom}"), ("to (TAI)", "@right{custom}")]
-    tips += [(titles[what], f"@{what}{{custom}}") for what in wanted[2:]]
-    plot.add_tools(
-        HoverTool(
-            renderers=[drawn],
-            tooltips=tips,
-            formatters={f"@{what}": tool for what, tool in (time | pick).items()},
-            visible=False,
-            point_policy="follow_mouse",
-        )
-    )
+    tips += [(title, f"@{what}{{custom}}") for what, title in titles.items()]
+    return tips, formatters
 
 
 def _said(what: str, row: Row, bar: Bar) -> str:
@@ -300,14 +224,14 @@ def _detectors(row: Row) -> str:
     return f"detector{'s' if len(row.detectors) > 1 else ''} {row.detectors_text}"
 
 
-def _overlaps(plot: figure, rows: Sequence[Row], scale: _Scale) -> None:
+def _overlaps(plot: figure, rows: Sequence[Row], scale: Scale) -> None:
     found = [(n, span) for n, row in enumerate(rows) for span in row.overlaps]
     low, high = LANES["gen2"]
     drawn = plot.quad(
-        left=_floats(scale.left(span) for _, span in found),
-        right=_floats(scale.right(span) for _, span in found),
-        bottom=_floats(n + low for n, _ in found),
-        top=_floats(n + high for n, _ in found),
+        left=floats(scale.left(span) for _, span in found),
+        right=floats(scale.right(span) for _, span in found),
+        bottom=floats(n + low for n, _ in found),
+        top=floats(n + high for n, _ in found),
         fill_color="white",
         fill_alpha=0.6,
         line_color=OVERLAP,
@@ -318,7 +242,7 @@ def _overlaps(plot: figure, rows: Sequence[Row], scale: _Scale) -> None:
         name="overlaps",
     )
     tips = [("", "Gen2: several masters were valid here")]
-    plot.add_tools(HoverTool(renderers=[drawn], tooltips=tips, visible=False, point_policy="follow_mouse"))
+    plot.add_tools(hover(drawn, tips, {}))
 
 
 def _moved(plot: figure, rows: Sequence[Row]) -> None:
@@ -331,8 +255,8 @@ def _moved(plot: figure, rows: Sequence[Row]) -> None:
         if moved and edge is not None
     ]
     plot.scatter(
-        _floats(edge / MILLISECOND for _, edge in found),
-        _floats(n + 0.5 for n, _ in found),
+        floats(edge / MILLISECOND for _, edge in found),
+        floats(n + 0.5 for n, _ in found),
         marker="diamond",
         size=11,
         fill_color="white",
@@ -355,13 +279,11 @@ def _open_ends(plot: figure, rows: Sequence[Row], x_range: Range1d) -> None:
     inside = INSIDE * (x_range.end - x_range.start)
     source = ColumnDataSource(
         {
-            "x": _floats(
-                x_range.start + inside if side < 0 else x_range.end - inside for _, side, _ in found
-            ),
-            "y": _floats(y for y, _, _ in found),
-            "side": _integers(side for _, side, _ in found),
-            "angle": _floats(side * -np.pi / 2 for _, side, _ in found),
-            "reach": _floats(side * -1e15 if r is None else r / MILLISECOND for _, side, r in found),
+            "x": floats(x_range.start + inside if side < 0 else x_range.end - inside for _, side, _ in found),
+            "y": floats(y for y, _, _ in found),
+            "side": integers(side for _, side, _ in found),
+            "angle": floats(side * -np.pi / 2 for _, side, _ in found),
+            "reach": floats(side * -1e15 if r is None else r / MILLISECOND for _, side, r in found),
         },
         name="open-ends",
     )
@@ -374,73 +296,3 @@ def _open_ends(plot: figure, rows: Sequence[Row], x_range: Range1d) -> None:
         )
         x_range.js_on_change("start", follow)
         x_range.js_on_change("end", follow)
-
-
-def _rug(timeline: Timeline, x_range: Range1d, scale: _Scale, border: int) -> figure:
-    plot = figure(
-        x_range=x_range,
-        y_range=Range1d(0, 1),
-        height=96,
-        x_axis_type="datetime",
-        min_border_left=border,
-        tools="xpan",
-        toolbar_location=None,
-        sizing_mode="stretch_width",
-        name="rug",
-    )
-    plot.yaxis.ticker = FixedTicker(ticks=[0.5])
-    plot.yaxis.major_label_overrides = {0.5: "exposures"}
-    plot.yaxis.major_label_text_font_size = "11px"
-    plot.yaxis.major_tick_line_color = None
-    plot.ygrid.grid_line_color = None
-    plot.xaxis.axis_label = "TAI"
-    _dates(plot)
-    filters = _Names()
-    source = ColumnDataSource(
-        {
-            "left": _floats(scale.left(x.span) for x in timeline.exposures),
-            "right": _floats(scale.right(x.span) for x in timeline.exposures),
-            # As floats: numbers of some cameras do not fit into 32 bits.
-            "number": _floats(x.number for x in timeline.exposures),
-            "filter": _integers(filters.number(x.physical_filter) for x in timeline.exposures),
-        },
-        name="exposures",
-    )
-    drawn = plot.quad(
-        left="left",
-        right="right",
-        bottom=0.1,
-        top=0.9,
-        source=source,
-        fill_color=INK,
-        line_color=INK,
-        alpha=0.6,
-    )
-    time = CustomJSHover(code=_TIME)
-    plot.add_tools(
-        HoverTool(
-            renderers=[drawn],
-            tooltips=[
-                ("exposure", "@number{0}"),
-                ("filter", "@filter{custom}"),
-                ("from (TAI)", "@left{custom}"),
-                ("to (TAI)", "@right{custom}"),
-            ],
-            formatters={
-                "@left": time,
-                "@right": time,
-                "@filter": CustomJSHover(args={"texts": filters.texts}, code="return texts[value]"),
-            },
-            visible=False,
-            point_policy="follow_mouse",
-        )
-    )
-    return plot
-
-
-def _floats(values: Iterable[float]) -> np.ndarray:
-    return np.fromiter(values, dtype=np.float64)
-
-
-def _integers(values: Iterable[int]) -> np.ndarray:
-    return np.fromiter(values, dtype=np.int32)
