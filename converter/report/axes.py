@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,13 +92,35 @@ def date_axis(plot: figure) -> None:
 
 
 def hover(
-    renderer: object, tooltips: Sequence[tuple[str, str]], formatters: Mapping[str, CustomJSHover]
+    renderer: object,
+    title: str,
+    lines: Mapping[str, str] | None = None,
+    formatters: Mapping[str, CustomJSHover] | None = None,
 ) -> HoverTool:
-    """A hover of one renderer, without a button; formatters by column."""
+    """A hover of one renderer, without a button.
+
+    Parameters
+    ----------
+    renderer
+        What is hovered over.
+    title
+        First line, of our own words only: it is HTML.
+    lines
+        What is said of the bar: a name for each placeholder such as ``@row{custom}``.
+    formatters
+        What makes texts of the columns that need it.
+
+    Notes
+    -----
+    Bokeh puts values in as text, never as HTML.
+    """
+    # Never wider than half of a window, or the side that Bokeh chooses would not have room for it.
+    text = f'<div style="max-width: min(360px, 42vw); overflow-wrap: anywhere"><b>{title}</b>'
+    text += "".join(f"<div>{name}: {value}</div>" for value, name in (lines or {}).items())
     return HoverTool(
         renderers=[renderer],
-        tooltips=list(tooltips),
-        formatters={f"@{column}": tool for column, tool in formatters.items()},
+        tooltips=f"{text}</div>",
+        formatters={f"@{column}": tool for column, tool in (formatters or {}).items()},
         visible=False,
         point_policy="follow_mouse",
     )

@@ -62,7 +62,11 @@ def build_rug(exposures: Sequence[Exposure], x_range: Range1d, scale: Scale, bor
         alpha=0.6,
     )
     time = CustomJSHover(code=TIME)
-    tips = [("exposure", "@number{0}"), ("filter", "@filter{custom}")]
-    tips += [("from (TAI)", "@left{custom}"), ("to (TAI)", "@right{custom}")]
-    plot.add_tools(hover(drawn, tips, {"left": time, "right": time, "filter": filters.hover()}))
+    lines = {
+        "@number{0}": "number",
+        "@filter{custom}": "filter",
+        "@left{custom}": "from (TAI)",
+        "@right{custom}": "to (TAI)",
+    }
+    plot.add_tools(hover(drawn, "Exposure", lines, {"left": time, "right": time, "filter": filters.hover()}))
     return plot

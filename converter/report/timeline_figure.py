@@ -180,12 +180,12 @@ def _bars(
         **style,
     )
     drawn.glyph.line_color = "white" if not odd else style["hatch_color"]
-    plot.add_tools(hover(drawn, *_tips(lane, odd, names, scale)))
+    plot.add_tools(hover(drawn, *_hover(lane, odd, names, scale)))
 
 
-def _tips(
+def _hover(
     lane: str, odd: bool, names: dict[str, Names], scale: Scale
-) -> tuple[list[tuple[str, str]], dict[str, CustomJSHover]]:
+) -> tuple[str, dict[str, str], dict[str, CustomJSHover]]:
     """What a hover says of a bar, and how it finds the words."""
     title = "Gen2" if lane == "gen2" else "Gen3"
     note = {"gen2": "nothing of it is certified", "gen3": "another collection comes first"}[lane]
@@ -205,9 +205,8 @@ def _tips(
     }
     if lane == "gen3":
         titles["collection"] = "collection"
-    tips = [("", f"{title}: {note}" if odd else title)]
-    tips += [(title, f"@{what}{{custom}}") for what, title in titles.items()]
-    return tips, formatters
+    lines = {f"@{what}{{custom}}": name for what, name in titles.items()}
+    return f"{title}: {note}" if odd else title, lines, formatters
 
 
 def _said(what: str, row: Row, bar: Bar) -> str:
@@ -241,8 +240,7 @@ def _overlaps(plot: figure, rows: Sequence[Row], scale: Scale) -> None:
         hatch_scale=8,
         name="overlaps",
     )
-    tips = [("", "Gen2: several masters were valid here")]
-    plot.add_tools(hover(drawn, tips, {}))
+    plot.add_tools(hover(drawn, "Gen2: several masters were valid here"))
 
 
 def _moved(plot: figure, rows: Sequence[Row]) -> None:
