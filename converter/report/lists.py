@@ -24,32 +24,33 @@ class Agreement(NamedTuple):
 
 def read_lists(ledger: Ledger | None, status: InstrumentStatus) -> tuple[Table, ...]:
     """Decisions, rejects, skips and hand-offs, as they stand."""
-    return (_decisions(ledger), *_left_out(ledger), _hand_offs(ledger, status))
+    return (_decisions(ledger, status.name), *_left_out(ledger, status.name), _hand_offs(ledger, status))
 
 
-def _rows(ledger: Ledger | None, sql: str, *parameters: str) -> list[dict[str, Any]]:
-    """Rows of the last conversion of each command that stands."""
+def _rows(ledger: Ledger | None, instrument: str, sql: str, *parameters: str) -> list[dict[str, Any]]:
+    """Rows of an instrument's last conversion of each command that stands."""
     if ledger is None:
         return []
-    last = last_standing(ledger)
+    last = last_standing(ledger, instrument)
     return [row for row in ledger.rows(sql, parameters) if row["conversion"] in last]
 
 
-def _decisions(ledger: Ledger | None) -> Table:
+def _decisions(ledger: Ledger | None, instrument: str) -> Table:
     columns = ("rule", "type", "item", "before", "after", "why", "conversion")
     rows: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
-    for row in _rows(ledger, "select * from decisions order by rowid"):
+    for row in _rows(ledger, instrument, "select * from decisions order by rowid"):
         row |= {"type": row["dataset_type"] or ""}
         cells = tuple(row[name] for name in columns)
         rows[cells[:-1]] = cells
     return Table("decisions", "Decisions", columns, tuple(rows.values()), _nothing(ledger))
 
 
-def _left_out(ledger: Ledger | None) -> tuple[Table, ...]:
+def _left_out(ledger: Ledger | None, instrument: str) -> tuple[Table, ...]:
     tables = []
     for state, name, title in LEFT_OUT:
         found = _rows(
             ledger,
+            instrument,
             "select source, file, reason, conversion from items where state = ? order by rowid",
             state,
         )
@@ -70,6 +71,7 @@ def _hand_offs(ledger: Ledger | None, status: InstrumentStatus) -> Table:
     rows: dict[tuple[str, str], tuple[Cell, ...]] = {}
     found = _rows(
         ledger,
+        status.name,
         "select source, reason, conversion from items where state = 'handed-off' and file = '' order by rowid",
     )
     for row in found:
@@ -97,8 +99,17 @@ def read_counts(
     told = ledger is not None
     open_ = sum(1 for row in tables["handed_off"].rows if row[1] == "open")
     figures = [
-        Count("converted", _written(ledger) if ledger else None, "datasets that conversions wrote", "types"),
-        Count("existing", _existing(ledger) if ledger else None, "there already, at the last conversion"),
+        Count(
+            "converted",
+            _written(ledger, status.name) if ledger else None,
+            "datasets that conversions wrote",
+            "types",
+        ),
+        Count(
+            "existing",
+            _existing(ledger, status.name) if ledger else None,
+            "there already, at the last conversion",
+        ),
         Count("certified", sum(t.certified for t in status.types), "validity ranges", "types"),
         Count("rejected", len(tables["rejects"].rows) if told else None, "", "rejects", True),
         Count("skipped", len(tables["skips"].rows) if told else None, "each with its reason", "skips"),
@@ -121,18 +132,18 @@ def read_counts(
     )
 
 
-def _written(ledger: Ledger) -> int:
+def _written(ledger: Ledger, instrument: str) -> int:
     rows = ledger.rows(
         "select conversion, dataset from items "
         "where state = 'done' and reason != ? and dataset_id is not null",
         (FOUND,),
     )
-    stands = standing(ledger)
+    stands = standing(ledger, instrument)
     return len({row["dataset"] for row in rows if row["conversion"] in stands})
 
 
-def _existing(ledger: Ledger) -> int:
-    stands = standing(ledger)
+def _existing(ledger: Ledger, instrument: str) -> int:
+    stands = standing(ledger, instrument)
     rows = ledger.rows("select id, counts from conversions where counts is not null order by id desc")
     counts: dict[str, Any] = next((json.loads(row["counts"]) for row in rows if row["id"] in stands), {})
     existing = counts.get("existing")

@@ -158,7 +158,9 @@ def _agreement(
 
 
 def _timeline(place: _Place, state: InstrumentStatus) -> Timeline:
-    recorded = RecordedRanges() if place.ledger is None else read_ranges_recorded(place.ledger)
+    recorded = (
+        RecordedRanges() if place.ledger is None else read_ranges_recorded(place.ledger, place.instrument)
+    )
     before, source = _before(place, recorded)
     collection = state.chain if state.order is not None else ", ".join(state.collections)
     originals = {(w.dataset_type, w.run, w.data_id): w.original for w in recorded.written.values()}

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..history import instrument_of
 from ..ledger import Ledger
 from ..nouns import DataId
 from ..planning.items import parse_dataset_name
@@ -19,19 +20,21 @@ Place = tuple[str, str, DataId]
 _SPAN = re.compile(r"\[([^\[\],]+), ([^\[\],)]+)\)")
 
 
-def standing(ledger: Ledger) -> dict[int, str]:
-    """Number and command of the conversions that were not taken back, and took none back; in order."""
+def standing(ledger: Ledger, instrument: str) -> dict[int, str]:
+    """Number and command of an instrument's conversions that were not taken back, and took none back; in order."""
     rows = ledger.rows("select id, command, undone_by, finished_utc from conversions order by id")
     return {
         row["id"]: row["command"]
         for row in rows
-        if row["undone_by"] is None and not (row["command"] == "undo" and row["finished_utc"])
+        if row["undone_by"] is None
+        and not (row["command"] == "undo" and row["finished_utc"])
+        and instrument_of(ledger, row["id"]) in (instrument, "")
     }
 
 
-def last_standing(ledger: Ledger) -> set[int]:
+def last_standing(ledger: Ledger, instrument: str) -> set[int]:
     """The last conversion of each command that stands: what it says of the source counts."""
-    return set({command: number for number, command in standing(ledger).items()}.values())
+    return set({command: number for number, command in standing(ledger, instrument).items()}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ class RecordedRanges:
     first: dict[Place, tuple[Span, ...]] = field(default_factory=dict)
 
 
-def read_ranges_recorded(ledger: Ledger) -> RecordedRanges:
-    """Read what the conversions that stand said of ranges."""
+def read_ranges_recorded(ledger: Ledger, instrument: str) -> RecordedRanges:
+    """Read what the conversions of an instrument that stand said of ranges."""
     result = RecordedRanges()
-    stands = standing(ledger)
+    stands = standing(ledger, instrument)
     for row in ledger.rows(
         "select conversion, dataset, validity from items "
         "where state = 'done' and validity != '' and dataset != '' order by rowid"

@@ -143,8 +143,7 @@ def _embed(figures: Mapping[str, Model]) -> tuple[list[Markup], dict[str, Any]]:
 
 def _stable_names(document: Document) -> dict[str, str]:
     """Names of models that are the same for the same report: Bokeh counts on through a process."""
-    known = {model.id for model in document.models}
-    order = dict.fromkeys(name for name in _ids(document.to_json(deferred=False)) if name in known)
+    order = dict.fromkeys(_ids(document.to_json(deferred=False)))
     return {name: f"r{number}" for number, name in enumerate(order)}
 
 
