@@ -90,8 +90,7 @@ def rows(browser: Any, name: str) -> list[list[str]]:
 def search(browser: Any, name: str, text: str) -> str:
     """Type into a search field, and give what is said of the result."""
     field = browser.find_element("id", f"{name}-search")
-    field.clear()
-    field.send_keys(text)
+    field.send_keys("\ue009a\ue009\ue003", text)  # Control and A, then Backspace
     return browser.find_element("css selector", f"#{name}-list .state").text
 
 
@@ -262,8 +261,6 @@ def test_keyboard(browser, page):
                 "const e = document.activeElement; return e.id || e.dataset.move || e.parentElement.id || e.tagName"
             )
         )
-        if reached[-1] == "closer-done":
-            break
         if reached[-1] == "in":
             before = browser.execute_script(WIDTH)
             keys(browser, enter)
@@ -391,7 +388,7 @@ def test_thirty_thousand_masters(browser, report, tmp_path):
     assert shown == [80, 100]
     browser.find_element("css selector", "#ranges > summary").click()
     wait(browser, "return document.querySelector('#ranges-list .state').textContent.endsWith('of 60000')")
-    assert search(browser, "ranges", "detector 99 HSC/calib/gen2/00000299T000000Z").startswith("1 to 1 of 1 ")
+    assert search(browser, "ranges", "detector 99 HSC/calib/gen2/00000250T000000Z").startswith("1 to 1 of 1 ")
     assert problems(browser) == []
 
 

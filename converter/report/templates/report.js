@@ -135,7 +135,8 @@
     const texts = {}
     for (const tool of model("timeline").toolbar.tools) {
       if (tool.type !== "HoverTool") continue
-      for (const [column, format] of Object.entries(Object.fromEntries(tool.formatters || []))) {
+      const formatters = tool.formatters
+      for (const [column, format] of formatters instanceof Map ? formatters : Object.entries(formatters)) {
         if (format.args && format.args.texts) texts[column.slice(1)] = format.args.texts
       }
     }
