@@ -70,6 +70,6 @@ def report(
             say(sentence)
         say(
             f"Report: {output}, {output.stat().st_size / 1e6:.1f} MB, "
-            f"{plural(len(made.timeline.rows), 'row')} of ranges."
+            f"{plural(len(made.timeline.rows), 'row')} in the timeline."
         )
     return 0
