@@ -91,17 +91,17 @@ def build(timeline: Timeline) -> Model:
     _frame(plot, timeline.rows, labels, scale)
     names = {what: Names() for what in ("row", "master", "original", "decisions", "collection")}
     for name, odd, style in (
-        ("gen2", False, {"fill_color": GEN2}),
+        ("gen2", False, {"fill_color": GEN2, "line_color": "#7A5200"}),
         (
             "gen2-odd",
             True,
-            {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN2, "hatch_scale": 5},
+            _dotted(GEN2),
         ),
-        ("gen3", False, {"fill_color": GEN3}),
+        ("gen3", False, {"fill_color": GEN3, "line_color": "#00314D"}),
         (
             "gen3-odd",
             True,
-            {"fill_color": "white", "hatch_pattern": "dot", "hatch_color": GEN3, "hatch_scale": 5},
+            _dotted(GEN3),
         ),
     ):
         _bars(plot, timeline.rows, name, odd, style, names, scale)
@@ -137,6 +137,16 @@ def _frame(plot: figure, rows: Sequence[Row], labels: Sequence[str], scale: Scal
     plot.quad(left=scale.low, right=scale.high, bottom=bottoms, top=tops, color=TRACK, level="underlay")
     between = [n for n in range(1, len(rows)) if rows[n].dataset_type != rows[n - 1].dataset_type]
     plot.segment(scale.low, between, scale.high, between, color="#767676", line_width=1)
+
+
+def _dotted(colour: str) -> dict[str, Any]:
+    return {
+        "fill_color": "white",
+        "line_color": colour,
+        "hatch_pattern": "dot",
+        "hatch_color": colour,
+        "hatch_scale": 5,
+    }
 
 
 def _bars(
@@ -176,10 +186,8 @@ def _bars(
         bottom="bottom",
         top="top",
         source=source,
-        line_color=style["fill_color"] if not odd else style["hatch_color"],
         **style,
     )
-    drawn.glyph.line_color = "white" if not odd else style["hatch_color"]
     plot.add_tools(hover(drawn, *_hover(lane, odd, names, scale)))
 
 
@@ -256,7 +264,7 @@ def _moved(plot: figure, rows: Sequence[Row]) -> None:
         floats(edge / MILLISECOND for _, edge in found),
         floats(n + 0.5 for n, _ in found),
         marker="diamond",
-        size=11,
+        size=9,
         fill_color="white",
         line_color=INK,
         line_width=1.5,
