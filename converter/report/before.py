@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ def _read(
                 if not span.is_empty:
                     original = f"{claim.begin or '(open)'} .. {claim.end or '(open)'}"
                     found.append(Before(claim.master.stamp, span, original))
-    return sorted(found, key=lambda b: (b.span.begin or 0, b.stamp))
+    return sorted(found, key=_begin)
 
 
 def _utc(text: str | None, zone: str | None) -> str | None:
@@ -118,6 +118,7 @@ def _mounted(claim: ValidityClaim, span: Span) -> Span:
 def ranges_of_ledger(
     written: Mapping[str, Written],
     first: Mapping[tuple[str, str, DataId], tuple[Span, ...]],
+    known: Mapping[Key, Sequence[Before]] | None = None,
 ) -> dict[Key, list[Before]]:
     """What the ledger kept of the source's ranges, where the source itself is not there any more.
 
@@ -128,11 +129,30 @@ def ranges_of_ledger(
     first
         Ranges before the first decision about a master, by dataset type, RUN
         stamp and data ID.
+    known
+        What the source still says; only masters that it lacks are given.
     """
+    there = {(*key, b.stamp) for key, group in (known or {}).items() for b in group}
     result: dict[Key, list[Before]] = defaultdict(list)
     for line in written.values():
-        spans: Iterable[Span] = first.get((line.dataset_type, line.stamp, line.data_id), line.spans)
-        for span in spans:
-            if line.original:
-                result[line.dataset_type, line.data_id].append(Before(line.stamp, span, line.original))
-    return {key: sorted(group, key=lambda b: (b.span.begin or 0, b.stamp)) for key, group in result.items()}
+        if line.command != "convert" or not line.original:
+            continue  # what was imported was not in Gen2
+        # A later version stands for the same master.
+        stamp = next(
+            (s for s in versions_of(line.stamp) if (line.dataset_type, line.data_id, s) in there), ""
+        )
+        if stamp:
+            continue
+        for span in first.get((line.dataset_type, line.stamp, line.data_id), line.spans):
+            result[line.dataset_type, line.data_id].append(Before(line.stamp, span, line.original))
+    return {key: sorted(group, key=_begin) for key, group in result.items()}
+
+
+def _begin(row: Before) -> tuple[int, str]:
+    return (row.span.begin or 0, row.stamp)
+
+
+def versions_of(stamp: str) -> tuple[str, ...]:
+    """The stamp, and those of the versions before it."""
+    parts = stamp.split(".")
+    return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))

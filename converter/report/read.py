@@ -170,14 +170,21 @@ def _timeline(place: _Place, state: InstrumentStatus) -> Timeline:
 
 def _before(place: _Place, recorded: RecordedRanges) -> tuple[Mapping[Key, list[Before]], str]:
     if place.source is not None and place.recipe is not None:
-        return (
-            ranges_of_source(place.source, place.recipe),
-            "Gen2 ranges are those of the registries, as a conversion reads them, before anything is decided.",
+        found = ranges_of_source(place.source, place.recipe)
+        text = (
+            "Gen2 ranges are those of the registries, as a conversion reads them, before anything is decided."
         )
-    found = ranges_of_ledger(recorded.written, recorded.first)
-    if place.ledger is None or not found:
-        return found, "Gen2 ranges are not known: there is neither the Gen2 repository nor a record of them."
-    return found, "Gen2 ranges are those that the ledger kept; masters that were rejected are not among them."
+        # Files that were moved, or deleted since: their rows mean nothing any more.
+        gone = ranges_of_ledger(recorded.written, recorded.first, found)
+        if gone:
+            number = sum(map(len, gone.values()))
+            text += f" {number} of masters that are not there any more are those that the ledger kept."
+        merged = {key: [*found.get(key, ()), *gone.get(key, ())] for key in found.keys() | gone.keys()}
+        return merged, text
+    kept = ranges_of_ledger(recorded.written, recorded.first)
+    if not kept:
+        return kept, "Gen2 ranges are not known: there is neither the Gen2 repository nor a record of them."
+    return kept, "Gen2 ranges are those that the ledger kept; masters that were rejected are not among them."
 
 
 def _after(place: _Place, state: InstrumentStatus) -> Mapping[Key, list[After]]:

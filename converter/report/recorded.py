@@ -42,7 +42,7 @@ class Written:
     """What the ledger says of one dataset that has, or had, a range.
 
     ``original`` are the source's own texts, ``""`` if it stated none; ``spans``
-    what was written (TAI).
+    what was written (TAI); ``command`` is what wrote it last.
     """
 
     dataset_type: str
@@ -50,6 +50,7 @@ class Written:
     data_id: DataId
     original: str
     spans: tuple[Span, ...]
+    command: str
 
     @property
     def stamp(self) -> str:
@@ -93,7 +94,10 @@ def read_ranges_recorded(ledger: Ledger, instrument: str) -> RecordedRanges:
         original, _, spans = row["validity"].partition(" -> ")
         if not original.strip(" ."):
             original = ""
-        result.written[row["dataset"]] = Written(dataset_type, run, data_id, original, parse_spans(spans))
+        command = stands[row["conversion"]]
+        result.written[row["dataset"]] = Written(
+            dataset_type, run, data_id, original, parse_spans(spans), command
+        )
     decisions: dict[Place, list[str]] = defaultdict(list)
     for row in ledger.rows("select * from decisions where changes != '[]' order by rowid"):
         if row["conversion"] not in stands:

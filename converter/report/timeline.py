@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..nouns import DataId
 from ..timespans import MAX_NS, MIN_NS, Span
-from .before import Before, Key
+from .before import Before, Key, versions_of
 from .model import Bar, Row
 from .recorded import Place
 
@@ -82,13 +82,13 @@ def _lanes(
     originals: Mapping[tuple[str, str, DataId], str],
     decisions: Mapping[Place, Sequence[str]],
 ) -> tuple[tuple[Bar, ...], tuple[Bar, ...]]:
-    certified = {stamp for row in after for stamp in _versions(row.stamp)}
+    certified = {stamp for row in after for stamp in versions_of(row.stamp)}
     spans: dict[str, list[Span]] = defaultdict(list)
     for said in before:
         spans[said.stamp].append(said.span)
 
     def decided(stamp: str) -> tuple[str, ...]:
-        texts = (decisions.get((dataset_type, s, data_id), ()) for s in _versions(stamp))
+        texts = (decisions.get((dataset_type, s, data_id), ()) for s in versions_of(stamp))
         return tuple(dict.fromkeys(text for part in texts for text in part))
 
     first = tuple(
@@ -97,7 +97,7 @@ def _lanes(
     )
     second = []
     for row in sorted(after, key=lambda a: (_begin(a.span), a.rank, a.run)):
-        was = next((spans[s] for s in _versions(row.stamp) if s in spans), [])
+        was = next((spans[s] for s in versions_of(row.stamp) if s in spans), [])
         second.append(
             Bar(
                 row.span,
@@ -112,12 +112,6 @@ def _lanes(
             )
         )
     return first, tuple(second)
-
-
-def _versions(stamp: str) -> tuple[str, ...]:
-    """The stamp, and those of the versions before it."""
-    parts = stamp.split(".")
-    return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
 
 
 def _is_hidden(row: After, others: Iterable[After]) -> bool:

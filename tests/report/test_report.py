@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import sqlite_utils
-from lsst.daf.butler import Butler
+from lsst.daf.butler import Butler, CollectionType, Timespan
 
 from converter.ledger import Ledger
 from converter.recipe import recipe_from_dict
@@ -27,6 +27,7 @@ from converter.report.render import render
 from converter.report.timeline import gaps, overlaps
 from converter.timespans import Span, format_tai
 from converter.verify import verify
+from fixtures.hsc import HscSpec, make_hsc
 
 from .conftest import HOSTILE, World
 
@@ -196,6 +197,39 @@ def test_without_a_ledger(world, copied, report_json):
     assert not (copied / "gen2to3.sqlite3").exists()
     again = report_json(copied, world.made.root)
     assert drawn(again, "gen2") and again["counts"]["agree with Gen2"] > 0
+
+
+def test_files_that_were_moved_are_known_from_the_ledger(run, report_json, tmp_path):
+    made = make_hsc(tmp_path / "gen2", HscSpec(nights=("2014-10-01",), visits_per_night=1, detectors=(49,)))
+    target = tmp_path / "gen3"
+    options = ("--transfer", "move", "--i-know-that-files-are-moved", "--report", tmp_path / "report.html")
+    assert run("convert", made.root, target, *options).exit_code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "masters that are not there any more are those that the ledger kept" in page
+    moved = report_json(target)
+    masters = {bar["master"].rpartition("/")[2] for row in moved["timeline"] for bar in row["gen3"]}
+    assert masters == {bar["master"] for row in moved["timeline"] for bar in row["gen2"]} and masters
+    for row in moved["timeline"]:
+        ends = [[(bar["begin_tai"], bar["end_tai"]) for bar in row[lane]] for lane in ("gen2", "gen3")]
+        assert ends[0] == ends[1] and not any(bar["is_odd"] for bar in row["gen2"])
+
+
+def test_a_collection_that_is_searched_before(copied, run, report_json):
+    with Butler.from_config(str(copied), writeable=True) as butler:
+        (first, *_), _ = _biases(butler)
+        butler.registry.registerCollection("HSC/calib/better", CollectionType.CALIBRATION)
+        butler.registry.certify("HSC/calib/better", [first.ref], Timespan(None, None))
+        butler.collections.redefine_chain("HSC/calib", ["HSC/calib/better", "HSC/calib/gen2"])
+    said = report_json(copied)
+    detector = first.ref.dataId["detector"]
+    row = next(r for r in said["timeline"] if r["type"] == "bias" and detector in r["detectors"])
+    hidden = {(bar["collection"], bar["begin_tai"] is None, bar["is_odd"]) for bar in row["gen3"]}
+    assert hidden == {("HSC/calib/better", True, False), ("HSC/calib/gen2", False, True)}
+
+
+def _biases(butler: Butler):
+    found = list(butler.registry.queryDatasetAssociations("bias", collections="HSC/calib/gen2"))
+    return sorted(found, key=lambda a: (a.ref.dataId["detector"], a.timespan.begin)), len(found)
 
 
 def test_what_was_undone_is_not_there(copied, run, report_json):
