@@ -146,12 +146,12 @@ def hand_offs(ledger: Ledger) -> list[RecordedHandOff]:
     found: dict[tuple[str, str], RecordedHandOff] = {}
     for row in rows:
         label = json.loads(row["recipe"]).get("label")
-        instrument = _instrument(ledger, row["conversion"])
+        instrument = instrument_of(ledger, row["conversion"])
         found[row["source"], row["reason"]] = RecordedHandOff(row["source"], row["reason"], label, instrument)
     return list(found.values())
 
 
-def _instrument(ledger: Ledger, conversion: int) -> str:
+def instrument_of(ledger: Ledger, conversion: int) -> str:
     """The instrument of a conversion, by the RUN of one of its datasets; ``""`` if it has none."""
     rows = ledger.rows(
         "select dataset from items where conversion = ? and dataset != '' limit 1", (conversion,)

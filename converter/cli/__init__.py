@@ -33,6 +33,7 @@ from .import_calibs import import_calibs
 from .inspect import inspect
 from .options import Settings
 from .register import register
+from .report import report
 from .running import status_of
 from .status import status
 from .undo import undo
@@ -74,6 +75,7 @@ COMMANDS = (
     verify,
     explain,
     status,
+    report,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -7,9 +7,13 @@ from typing import Any
 
 import click
 
+from ..apply import ledger_path
 from ..convert import Outcome
 from ..convert import convert as run_conversion
 from ..movable import CONSENT
+from ..nouns import UsageError
+from ..recipe import Recipe
+from ..report.make import check_output, make_report
 from .options import (
     Settings,
     again_options,
@@ -62,6 +66,13 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     help="With --transfer move: files of the Gen2 repository are deleted in the end.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare Gen2's and Gen3's answers afterwards.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a report (HTML) of what was converted, as `gen2to3 report` does.",
+)
 @speaking
 @click.pass_context
 def convert(
@@ -72,6 +83,7 @@ def convert(
     ledger: str | None,
     dry_run: bool,
     no_verify: bool,
+    report_file: Path | None,
     wait: float,
     may_move: bool,
     **options: Any,
@@ -84,9 +96,31 @@ def convert(
     """
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
+    if report_file is not None:
+        if dry_run:
+            raise UsageError("--report needs a conversion; it goes without --dry-run")
+        check_output(report_file, recipe)
     progress = progress_for(settings)
     outcome = run_conversion(recipe, repo, ledger, dry_run, not no_verify, progress, wait, may_move)
-    return _show(settings, outcome, verifies=True, written=not dry_run and not outcome.stopped)
+    code = _show(settings, outcome, verifies=True, written=not dry_run and not outcome.stopped)
+    if report_file is not None and not outcome.stopped:
+        _report(settings, recipe, repo, ledger, report_file, outcome)
+    return code
+
+
+def _report(
+    settings: Settings, recipe: Recipe, repo: str, ledger: str | None, output: Path, outcome: Outcome
+) -> None:
+    make_report(
+        repo,
+        output,
+        recipe,
+        ledger_path(repo, ledger),
+        verification=outcome.verification,
+        progress=progress_for(settings),
+    )
+    if not (settings.json or settings.quiet):
+        say(f"Report: {output}")
 
 
 def _show(settings: Settings, outcome: Outcome, verifies: bool, written: bool = False) -> int:
