@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -89,7 +89,8 @@ def make_plan(
     book = ledger_path(target, ledger)
     known = Records(book, butler, instrument, recipe.checksum)
     versions = settle_raws(camera, recipe, state, gathered.raws.files, known)
-    raws, records = _plan_raws(gathered, recipe, state, plan, versions, progress)
+    rejected = Ledger(book).rejected() if book is not None and butler is not None else set()
+    raws, records = _plan_raws(gathered, recipe, state, plan, versions, rejected, progress)
     masters, settled = _plan_masters(gathered, recipe, state, plan, known_exposures(state, records), known)
     for part in (masters, raws):
         add_datasets(plan, part)
@@ -194,9 +195,10 @@ def _plan_raws(
     state: TargetState,
     plan: Plan,
     versions: RawVersions,
+    rejected: Collection[str],
     progress: Progress,
 ) -> tuple[DatasetPlan, list[ExposureRecord]]:
-    """Check new raw files, read one header per new exposure, plan the rest."""
+    """Check new raw files, read one header for each exposure that has any, plan the rest."""
     camera = gathered.source.camera
     raw_type = camera.raw.dataset_type
 
@@ -219,9 +221,8 @@ def _plan_raws(
     new = matched.files
     by_exposure: dict[int, list[str]] = {}
     for file in new:
-        if file.exposure not in state.exposures or file.path in versions.changed:
-            by_exposure.setdefault(file.exposure, []).append(file.path)
-    jobs = [HeaderJob(exposure, tuple(sorted(paths))) for exposure, paths in sorted(by_exposure.items())]
+        by_exposure.setdefault(file.exposure, []).append(file.path)
+    jobs = _header_jobs(by_exposure, rejected)
     records: dict[int, ExposureRecord] = {}
     while jobs:
         foreign: list[HeaderJob] = []
@@ -249,12 +250,29 @@ def _plan_raws(
     plan.may_differ |= bool(matched.rejects) or len(bad) > unreadable
     plan.rejects += [Reject(path, why, path) for path, why in sorted((bad | versions.bad).items())]
     good = [f for f in files if f.path not in bad]
-    plan.decisions += compare_headers(records, state, by_exposure, raw_type)
+    plan.decisions += compare_headers(
+        records, state, {c.file.exposure for c in versions.changed.values()}, raw_type
+    )
     conflicts, folded, decisions = tell_changed(camera, versions, plan.rejects, recipe)
     plan.conflicts += conflicts
     plan.folded |= folded
     plan.decisions += decisions
     return plan_raws(camera, good, gathered.raws.observations, records, state, versions.numbers)
+
+
+def _header_jobs(by_exposure: Mapping[int, Sequence[str]], rejected: Collection[str]) -> list[HeaderJob]:
+    """One header of the new files of each exposure, and that of each file that was rejected before.
+
+    Those are read again whatever the others say: the exposure is in the repository by now, but what was wrong with
+    the file may still be.
+    """
+    jobs = []
+    for exposure, paths in sorted(by_exposure.items()):
+        again = sorted(path for path in paths if path in rejected)
+        jobs += [HeaderJob(exposure, (path,)) for path in again]
+        if others := tuple(sorted(path for path in paths if path not in rejected)):
+            jobs.append(HeaderJob(exposure, others))
+    return jobs
 
 
 def _plan_masters(

@@ -160,11 +160,11 @@ def tell_changed(
 def compare_headers(
     records: Mapping[int, ExposureRecord], state: TargetState, changed: Collection[int], dataset_type: str
 ) -> list[Decision]:
-    """Exposures whose changed raw says otherwise than the record, which stays as it is."""
+    """Exposures of which a new raw, or a changed one, says otherwise than the record, which stays as it is."""
     decisions = []
     for exposure, record in sorted(records.items()):
         known = state.exposures.get(exposure)
-        if known is None or exposure not in changed:
+        if known is None:
             continue
         before = known.begin_ns, known.end_ns, known.physical_filter
         after = record.begin_ns, record.end_ns, record.exposure["physical_filter"]
@@ -174,7 +174,7 @@ def compare_headers(
                     "exposure-record",
                     f"exposure {exposure}",
                     f"{Span(*before[:2])} {before[2]} in the repository",
-                    f"{Span(*after[:2])} {after[2]} in the header of the changed raw",
+                    f"{Span(*after[:2])} {after[2]} in the header of the {'changed' if exposure in changed else 'new'} raw",
                     "the record of the repository stays as it is: masters were certified by it",
                     dataset_type,
                 )

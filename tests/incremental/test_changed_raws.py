@@ -102,6 +102,30 @@ def test_a_raw_of_another_exposure_is_a_reject(world: World) -> None:
     assert world.state() == before
 
 
+def test_a_raw_that_was_rejected_is_read_again(tmp_path: Path) -> None:
+    """Its exposure is in the repository, from the header of another detector; what is wrong with it still is."""
+    world = make_world(tmp_path)
+    path, right = world.raw(9040), world.raw(9040).read_bytes()
+    path.write_bytes(world.raw(9042).read_bytes())
+    for written in ({"raw": 3}, {}, {}):
+        outcome = world.convert()
+        (reject,) = outcome.plan.rejects
+        assert reject.path == str(path) and "the header says exposure 9042" in reject.reason
+        assert outcome.plan.written["raw"] == written.get("raw", 0)
+        assert world.runs("raw", exposure=9040, detector=49) == []
+        assert world.runs("raw", exposure=9040, detector=50) == ["all"]
+    # Nor is it taken when another file of the exposure comes, or the ledger is gone.
+    world.ledger.unlink()
+    assert world.convert().plan.rejects == [reject]
+    assert world.runs("raw", exposure=9040, detector=49) == []
+
+    path.write_bytes(right)
+    outcome = good(world.convert())
+    assert outcome.plan.written == {"raw": 1}
+    assert world.content("raw", "HSC/defaults", exposure=9040, detector=49) == right
+    nothing(world.convert())
+
+
 class Interrupted(Exception):
     pass
 
