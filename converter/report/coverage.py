@@ -87,7 +87,7 @@ class Unanswered:
     def __str__(self) -> str:
         words = [str(self.night), self.dataset_type]
         words += [self.physical_filter] if self.physical_filter else []
-        words += [f"detectors {as_ranges(self.detectors)}"] if self.detectors else []
+        words += [name_detectors(self.detectors)] if self.detectors else []
         return " ".join(words)
 
 
@@ -194,6 +194,11 @@ def as_ranges(numbers: Iterable[int]) -> str:
         else:
             groups.append([number, number])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in groups)
+
+
+def name_detectors(detectors: Sequence[int]) -> str:
+    """Detectors as text, such as ``detectors 0-3,7``."""
+    return f"detector{'s' if len(detectors) > 1 else ''} {as_ranges(detectors)}"
 
 
 def read_coverage(butler: Butler, instrument: str, collections: Sequence[str] = ()) -> Coverage:

@@ -21,7 +21,7 @@ from adapters.camera import Camera
 from adapters.geometry import DetectorPlace
 
 from ..readiness import camera_of
-from .coverage import Unanswered, as_ranges, make_coverage
+from .coverage import Unanswered, as_ranges, make_coverage, name_detectors
 from .lookups import MEANINGS, UNKNOWN, Lookups, State, read_lookups
 
 _EPOCH = datetime.date(1970, 1, 1)
@@ -126,7 +126,9 @@ class FocalPlane:
             worst = self.states.max(axis=1, initial=0)[self.index[number]]
             nights = [night for night, state in zip(self.nights, worst, strict=True) if state > State.OK]
             if nights:
-                counts = {s: int((worst == s).sum()) for s in (State.MISSING, State.AMBIGUOUS, State.UNBOUNDED)}
+                counts = {
+                    s: int((worst == s).sum()) for s in (State.MISSING, State.AMBIGUOUS, State.UNBOUNDED)
+                }
                 texts = ", ".join(f"{n} {MEANINGS[state]}" for state, n in counts.items() if n)
                 sentences.append(f"{name}: of {len(self.nights)} nights, by their worst detector, {texts}.")
         return tuple(sentences)
@@ -225,9 +227,7 @@ def _place(place: DetectorPlace, name: str) -> Place:
     return Place(place.id, name, tuple((float(x), float(y)) for x, y in place.corners(0)))
 
 
-def _by_night(
-    lookups: Lookups, ids: list[int]
-) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
+def _by_night(lookups: Lookups, ids: list[int]) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
     """For each type worst states and farthest days, by night and place."""
     members: dict[int, list[int]] = defaultdict(list)
     for row, exposure in enumerate(lookups.exposures):
@@ -254,14 +254,12 @@ def _by_night(
     return result
 
 
-def _notes(
-    lookups: Lookups, unanswered: tuple[Unanswered, ...]
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+def _notes(lookups: Lookups, unanswered: tuple[Unanswered, ...]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Texts on what is missing, each once, and their numbers by type and night."""
     texts: dict[tuple[str, int], list[str]] = defaultdict(list)
     for row in unanswered:
         words = [MEANINGS[row.state], *([row.physical_filter] if row.physical_filter else [])]
-        where = f"detectors {as_ranges(row.detectors)}" if row.detectors else "all detectors"
+        where = name_detectors(row.detectors) if row.detectors else "all detectors"
         texts[row.dataset_type, row.night].append(f"{' '.join(words)}: {where}")
     numbers = {"": 0}
     index = np.zeros((len(lookups.types), len(lookups.nights)), np.int32)
