@@ -222,7 +222,8 @@ def make_coverage(lookups: Lookups) -> Coverage:
     by_night: dict[int, list[int]] = {night: [] for night in lookups.nights}
     for row, exposure in enumerate(lookups.exposures):
         by_night[exposure.night].append(row)
-    cells, unanswered = [], []
+    cells: list[Cell] = []
+    unanswered: list[Unanswered] = []
     for night, members in by_night.items():
         rows = np.array(members)
         for answers in lookups.types:
