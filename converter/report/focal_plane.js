@@ -26,7 +26,7 @@ for (let i = 0; i < number; i++) {
   }
   const mark = by_age && state > 0 && state < 3 ? (known ? `${age} d` : "?") : letter
   d.label[i] = two_lines && mark ? `${d.detector[i]}\n${mark}` : String(d.detector[i])
-  d.said[i] = meanings[state] + (known ? `; master of ${date(day)}, ${days(age)}` : answered ? "; its master's date is not known" : "")
+  d.said[i] = meanings[state] + (known ? `; master of ${date(day)}, age ${days(age, age)}` : answered ? "; its master's date is not known" : "")
 }
 detectors.change.emit()
 bars.coverage.visible = !by_age
@@ -42,13 +42,12 @@ function text() {
   const some = asked.filter((age) => age !== null)
   if (some.length === 0) return head + lacking
   const low = some.reduce((a, b) => Math.min(a, b)), high = some.reduce((a, b) => Math.max(a, b))
-  return `${head}${lacking} Masters: ${low === high ? days(low) : `from ${days(low)} to ${days(high)}`}.`
+  const negative = low < 0 ? " (negative: the master is later than the night)" : ""
+  return `${head}${lacking} Age of the masters: ${days(low, high)}${negative}.`
 }
 
-function days(age) {
-  if (age === 0) return "of the night's day"
-  const count = Math.abs(age)
-  return `${count} day${count === 1 ? "" : "s"} ${age < 0 ? "after" : "before"} the night`
+function days(low, high) {
+  return `${low === high ? "" : `${low} to `}${high} day${low === high && Math.abs(high) === 1 ? "" : "s"}`
 }
 
 function date(day) {
