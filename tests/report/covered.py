@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from lsst.daf.butler import Butler, CalibrationLookupError, CollectionType, DatasetType, Timespan
 
 from converter.convert import convert
@@ -81,6 +82,16 @@ def make_latiss(place: Path) -> Butler:
 
 
 MAKERS = {"HSC": make_hsc_gaps, "DECam": make_decam_gaps, "LATISS": make_latiss}
+
+
+_MADE: dict[str, Butler] = {}
+
+
+def shared(name: str, places: pytest.TempPathFactory) -> Butler:
+    """One of these, made once for all modules of a process; only to be read."""
+    if name not in _MADE:
+        _MADE[name] = MAKERS[name](places.mktemp(name))
+    return _MADE[name]
 
 
 class Answer(NamedTuple):

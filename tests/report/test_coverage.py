@@ -16,20 +16,20 @@ from converter.report.coverage import Coverage, as_ranges, make_coverage, read_c
 from converter.report.lookups import STATES, UNKNOWN, Lookups, Observed, State, answer, read_lookups
 from converter.timespans import DAY, SECOND
 
-from .covered import MAKERS, Answer, butler_answers
+from .covered import MAKERS, Answer, butler_answers, shared
 
 
 @pytest.fixture(scope="module", params=list(MAKERS))
 def repository(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Butler, list[Answer]]:
-    butler = MAKERS[request.param](tmp_path_factory.mktemp(request.param))
+    butler = shared(request.param, tmp_path_factory)
     return request.param, butler, list(butler_answers(butler, request.param))
 
 
 @pytest.fixture(scope="module")
 def hsc(tmp_path_factory: pytest.TempPathFactory) -> Coverage:
-    return read_coverage(MAKERS["HSC"](tmp_path_factory.mktemp("HSC")), "HSC")
+    return read_coverage(shared("HSC", tmp_path_factory), "HSC")
 
 
 def test_every_answer_is_the_butlers(repository: tuple[str, Butler, list[Answer]]) -> None:
