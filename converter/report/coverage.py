@@ -108,7 +108,7 @@ class Coverage:
     unanswered
         What is missing or ambiguous, by night, type, filter.
     untimed
-        Exposures without a timespan, for which nothing can be asked.
+        Exposures without a timespan or a night, for which nothing can be asked.
     without_raws
         Exposures without a raw, for which nothing is asked.
     """
@@ -150,7 +150,7 @@ class Coverage:
             ]
             sentences += self._by_type()
         for numbers, text in (
-            (self.untimed, "have no timespan, so nothing can be asked for them"),
+            (self.untimed, "have no timespan or no day_obs, so nothing can be asked for them"),
             (self.without_raws, "have no raw, so nothing is asked for them"),
         ):
             if numbers:

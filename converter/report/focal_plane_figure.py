@@ -33,7 +33,7 @@ from .state_marks import LOOKS
 AGES = (0, 2, 8, 31, 91, 366)
 """First day of each class of ages but the first one, in which masters are later than the night."""
 
-AGE_LABELS = ("later", "0-1", "2-7", "8-30", "31-90", "91-365", "366-")
+AGE_LABELS = ("later", "0-1", "2-7", "8-30", "31-90", "91-365", "> 365")
 
 # Reddish purple (Okabe and Ito) for masters of after the night, then viridis, light to dark: fresh to old.
 AGE_COLOURS = ("#CC79A7", "#FDE725", "#7AD151", "#22A884", "#2A788E", "#414487", "#440154")

@@ -124,7 +124,7 @@ class Lookups:
     types
         Calibration types that the instrument's collections have, by name.
     untimed
-        Exposures without a timespan, for which nothing can be asked.
+        Exposures without a timespan or a night, for which nothing can be asked.
     """
 
     instrument: str
@@ -261,12 +261,12 @@ def _ask(
 
 
 def _exposures(butler: Butler, instrument: str) -> tuple[tuple[Observed, ...], tuple[int, ...]]:
-    """Exposures by begin, and the ids of those without a timespan."""
+    """Exposures by begin, and the ids of those without a timespan or a night."""
     timed, untimed = [], []
     for record in butler.query_dimension_records(
         "exposure", instrument=instrument, explain=False, limit=None
     ):
-        if record.timespan is None:
+        if record.timespan is None or record.day_obs is None:
             untimed.append(record.id)
             continue
         begin, end = record.timespan.nsec

@@ -151,7 +151,7 @@ def test_112_detectors_10_types_and_200_nights_are_small() -> None:
     assert plane.states.shape == (2000, 112)
     # Texts on what is missing are as many as these answers are random.
     texts = sum(map(len, plane.notes))
-    assert size(plane) - texts < 1_100_000
+    assert size(plane) - texts < 700_000
     one = make_focal_plane(made(1, 10), get_camera("hsc"))
     assert size(one) < 60_000
 
