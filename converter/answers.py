@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lsst.daf.butler import Butler, CollectionType
+from lsst.daf.butler import Butler, CollectionType, DatasetType
 
 from .datastore import stored_files
 from .nouns import DataId
@@ -106,40 +106,12 @@ def read_answers(butler: Butler, instrument: str, dataset_type: str, collection:
         What a pipeline would search: a CALIBRATION collection or a chain.
     """
     answers = Answers(dataset_type)
-    registered = butler.registry.queryDatasetTypes([dataset_type], missing=[])
+    registered = next(iter(butler.registry.queryDatasetTypes([dataset_type], missing=[])), None)
     order = [name for name, type_ in search_order(butler, collection) if type_ is CollectionType.CALIBRATION]
-    if not registered or not order:
+    if registered is None or not order:
         return answers
-    dimensions = next(iter(registered)).dimensions
-    required = [d for d in dimensions.required if d != "instrument"]
-    tables: dict[str, dict[DataId, list[Certified]]] = {
-        name: defaultdict(list) for name in dict.fromkeys(order)
-    }
-    fields = {"dataset_id", "run", "collection", "timespan"}
-    with butler.query() as query:
-        rows = (
-            query.join_dataset_search(dataset_type, order)
-            .where(instrument=instrument)
-            .general(dimensions, dataset_fields={dataset_type: fields}, find_first=False)
-        )
-        for row in rows:
-            data_id = DataId(**{d: row[d] for d in required})
-            begin, end = row[f"{dataset_type}.timespan"].nsec
-            collection_name = row[f"{dataset_type}.collection"]
-            tables[collection_name][data_id].append(
-                Certified(
-                    max(begin, MIN_NS),
-                    min(end, MAX_NS),
-                    row[f"{dataset_type}.run"],
-                    collection_name,
-                    str(row[f"{dataset_type}.dataset_id"]),
-                )
-            )
-    for table in tables.values():
-        for ranges in table.values():
-            ranges.sort()
-    answers.by_collection = [dict(table) for table in tables.values()]
-    runs = {r.run for table in tables.values() for ranges in table.values() for r in ranges}
+    answers.by_collection = read_ranges(butler, instrument, registered, order)
+    runs = {r.run for table in answers.by_collection for ranges in table.values() for r in ranges}
     if runs:
         with butler.query() as query:
             refs = list(
@@ -147,3 +119,57 @@ def read_answers(butler: Butler, instrument: str, dataset_type: str, collection:
             )
         answers.paths = stored_files(butler, refs)
     return answers
+
+
+def read_ranges(
+    butler: Butler, instrument: str, dataset_type: DatasetType, collections: Sequence[str]
+) -> list[dict[DataId, list[Certified]]]:
+    """Read all ranges of a dataset type.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    instrument
+        Gen3 instrument name.
+    dataset_type
+        A calibration dataset type, whose data IDs a `DataId` can hold.
+    collections
+        CALIBRATION collections in search order.
+
+    Returns
+    -------
+    ranges
+        Per collection in this order: ranges by data ID, sorted by begin.
+    """
+    name = dataset_type.name
+    required = [d for d in dataset_type.dimensions.required if d != "instrument"]
+    order = list(dict.fromkeys(collections))
+    tables: dict[str, dict[DataId, list[Certified]]] = {collection: defaultdict(list) for collection in order}
+    with butler.query() as query:
+        rows = (
+            query.join_dataset_search(name, order)
+            .where(instrument=instrument)
+            .general(
+                dataset_type.dimensions,
+                dataset_fields={name: {"dataset_id", "run", "collection", "timespan"}},
+                find_first=False,
+            )
+        )
+        for row in rows:
+            data_id = DataId(**{d: row[d] for d in required})
+            begin, end = row[f"{name}.timespan"].nsec
+            collection = row[f"{name}.collection"]
+            tables[collection][data_id].append(
+                Certified(
+                    max(begin, MIN_NS),
+                    min(end, MAX_NS),
+                    row[f"{name}.run"],
+                    collection,
+                    str(row[f"{name}.dataset_id"]),
+                )
+            )
+    for table in tables.values():
+        for ranges in table.values():
+            ranges.sort()
+    return [dict(table) for table in tables.values()]
