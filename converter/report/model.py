@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..timespans import Span, format_tai
+from .coverage import Coverage
+from .focal_plane import FocalPlane
+from .lookups import MEANINGS
 
 Cell = str | int | None
 
@@ -291,6 +294,8 @@ class Report:
         Small tables that belong to the counts: by dataset type, agreement.
     timeline
         Validity before and after.
+    coverage, focal_plane
+        What the exposures of each night find, and where in the focal plane.
     lists
         Decisions, rejects, skips, hand-offs.
     provenance
@@ -304,6 +309,8 @@ class Report:
     unknown: tuple[str, ...]
     tables: tuple[Table, ...]
     timeline: Timeline
+    coverage: Coverage
+    focal_plane: FocalPlane
     lists: tuple[Table, ...]
     provenance: Provenance
 
@@ -316,6 +323,10 @@ class Report:
             "unknown": list(self.unknown),
             "timeline": [row.as_dict() for row in self.timeline.rows],
             "exposures": len(self.timeline.exposures),
+            "coverage": {MEANINGS[state]: number for state, number in self.coverage.totals.items()},
+            "unanswered": [
+                dict(zip(self.coverage.columns(), row, strict=True)) for row in self.coverage.rows()
+            ],
             **{table.name: table.as_dict() for table in (*self.tables, *self.lists)},
             "provenance": {
                 **dict(self.provenance.facts),

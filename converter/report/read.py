@@ -21,13 +21,17 @@ from ..ledger import Ledger
 from ..nouns import UsageError
 from ..progress import Progress, no_progress
 from ..question import find_instrument
+from ..readiness import camera_of
 from ..recipe import Recipe
 from ..status import InstrumentStatus, status
 from ..target import is_readable, open_reading, read_associations
 from ..timespans import Span
 from ..verify import Verification, verify
 from .before import Before, Key, ranges_of_ledger, ranges_of_source
+from .coverage import make_coverage
+from .focal_plane import make_focal_plane
 from .lists import Agreement, agreement_tables, read_counts, read_lists, type_table
+from .lookups import read_lookups
 from .model import Exposure, Provenance, Report, Table, Timeline
 from .recorded import RecordedRanges, read_ranges_recorded
 from .timeline import After, make_rows
@@ -101,6 +105,7 @@ def read_report(
     state = next(i for i in status(target, ledger).instruments if i.name == found)
     agreement = _agreement(place, verification, unknown, progress)
     lists = read_lists(book, state)
+    lookups = read_lookups(butler, found)
     report = Report(
         found,
         f"{found}: from Gen2 to Gen3",
@@ -109,6 +114,8 @@ def read_report(
         tuple(unknown),
         (type_table(state), *agreement_tables(agreement)),
         _timeline(place, state),
+        make_coverage(lookups),
+        make_focal_plane(lookups, camera_of(found)),
         lists,
         _provenance(place, state),
     )

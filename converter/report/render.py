@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from adapters.gen2.files import printable
 
 from .make import MARK
 from .model import Cell, Report, Table
+from .sections import sections_of
 from .timeline_figure import PAGE as ROWS_SHOWN
 from .timeline_figure import build
 
@@ -34,44 +34,19 @@ LONGEST = 4000
 """Characters of a cell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page with a figure of its own.
-
-    Parameters
-    ----------
-    name, title
-        Id in the page, and heading.
-    figure
-        What is drawn.
-    summary
-        The same in words, a sentence each.
-    table
-        The same as a table, `None` for none.
-    """
-
-    name: str
-    title: str
-    figure: Model
-    summary: tuple[str, ...] = ()
-    table: Table | None = None
-
-
-def render(report: Report, sections: Iterable[Section] = ()) -> str:
+def render(report: Report) -> str:
     """The page.
 
     Parameters
     ----------
     report
         What it shows.
-    sections
-        Further figures, between the timeline and the lists.
     """
-    extra = tuple(sections)
+    sections = tuple(sections_of(report))
     figures: dict[str, Model] = {}
     if report.timeline.rows:
         figures["timeline"] = build(report.timeline)
-    figures |= {section.name: section.figure for section in extra}
+    figures |= {section.name: section.figure for section in sections if section.figure is not None}
     environment = Environment(
         loader=PackageLoader("converter.report"),
         autoescape=True,
@@ -85,7 +60,7 @@ def render(report: Report, sections: Iterable[Section] = ()) -> str:
     return environment.get_template("report.html").render(
         mark=MARK,
         report=report,
-        sections=extra,
+        sections=sections,
         figures=figures,
         bokeh=scripts,
         items=items,
