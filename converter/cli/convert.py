@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..convert import Outcome
-from ..convert import convert as run_conversion
 from ..movable import CONSENT
+from .command import Command
 from .options import (
     Settings,
     again_options,
     given_recipe,
     ledger_option,
     recipe_option,
+    repo_argument,
+    root_argument,
     source_options,
     speaking,
     wait_option,
@@ -24,10 +25,13 @@ from .printing import error, print_json, print_plan, print_verification, say
 from .printing_files import print_moved
 from .progress import progress_for
 
+if TYPE_CHECKING:
+    from ..convert import Outcome
 
-@click.command()
-@click.argument("root")
-@click.argument("repo")
+
+@click.command(cls=Command)
+@root_argument
+@repo_argument
 @source_options
 @again_options
 @recipe_option
@@ -40,15 +44,17 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     ROOT is the Gen2 repository, REPO the Butler repository, which need not
     exist yet.
     """
+    from ..convert import convert as run_conversion
+
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
     outcome = run_conversion(recipe, repo, options["ledger"], dry_run=True, progress=progress_for(settings))
     return _show(settings, outcome, verifies=False)
 
 
-@click.command()
-@click.argument("root")
-@click.argument("repo")
+@click.command(cls=Command)
+@root_argument
+@repo_argument
 @source_options
 @again_options
 @recipe_option
@@ -82,6 +88,8 @@ def convert(
     (on SQLite) if it is not there. The same command run again converts what
     has been added meanwhile, and goes on after an interruption.
     """
+    from ..convert import convert as run_conversion
+
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
     progress = progress_for(settings)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from click import Context
 
 from converter.blessing import parse_request
 from converter.butler_commands.definitions import DEFINITIONS
@@ -69,8 +70,8 @@ def test_links_lead_somewhere(page):
 def test_options_exist(page):
     known = {
         option
-        for c in (*main.commands.values(), *DEFINITIONS.values())
-        for p in c.params
+        for c in (main, *main.commands.values(), *DEFINITIONS.values())
+        for p in c.get_params(Context(c))
         for option in (*p.opts, *p.secondary_opts)
     }
     # Of ingestCalibs.py, butler and sqlite-utils.
