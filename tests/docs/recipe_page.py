@@ -228,7 +228,12 @@ def page() -> str:
             CURATE,
             table(CurateRecipe, options(["curate"]), shared),
             PLAN,
-            table(Request, options(["bless"]) | {"instrument": "", "collection": ""}, names=PLAN_KEYS, without=NO_KEYS),
+            table(
+                Request,
+                options(["bless"]) | {"instrument": "", "collection": ""},
+                names=PLAN_KEYS,
+                without=NO_KEYS,
+            ),
             ENTRIES,
             table(Entry, {}, names=PLAN_KEYS, without=NO_KEYS),
             table(Selection, {}, names=PLAN_KEYS).split("\n", 2)[2],

@@ -66,6 +66,14 @@ def test_links_lead_somewhere(page):
             assert anchor in slugs, f"{page}: {target}#{anchor}"
 
 
+def test_the_index_has_all_pages():
+    listed = re.findall(r"^\* \[[^]]*\]\(([^)#]*)\)", markdown.read("docs/README.md"), re.MULTILINE)
+    there = {p.name for p in (markdown.ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in listed if not name.startswith("../")} == there
+    assert len(set(listed)) == len(listed)
+    assert "(docs/README.md)" in markdown.read("README.md")
+
+
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
 def test_options_exist(page):
     known = {

@@ -38,7 +38,9 @@ def test_the_recipe_of_the_page_is_one(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     recipe = load_recipe(path)
-    assert {k: v for k, v in yaml.safe_load(recipe.to_yaml()).items() if k in ("root", "types", "readings")} == {
+    assert {
+        k: v for k, v in yaml.safe_load(recipe.to_yaml()).items() if k in ("root", "types", "readings")
+    } == {
         "root": "gen2",
         "types": ["raw", "bias", "flat"],
         "readings": {"flat": "inclusive-days"},
