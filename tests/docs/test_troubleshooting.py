@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 import adapters.registry
 from converter.cli import main
-from converter.lock import exclusive
 from fixtures.hsc import HscRepository, make_hsc
 from tests.gallery.cases import CASES
 from tests.gallery.table import readable
+from tests.undoing.conftest import start
 
 from . import markdown
 
@@ -39,6 +39,15 @@ LINES = [readable(case.line) for case in CASES]
 """What the tests of the gallery look for in what is printed."""
 
 OTHERS = [message for message in headings() if not any(is_in(message, line) for line in LINES)]
+
+
+HOLD = """
+import sys, time
+from converter.lock import exclusive
+with exclusive(sys.argv[1], None, "convert"):
+    print("held", flush=True)
+    time.sleep(300)
+"""
 
 
 class Place:
@@ -66,9 +75,14 @@ class Place:
         return said
 
     def held(self) -> str:
-        """Somebody writes."""
-        with exclusive(str(self.repo), None, "convert"):
-            return self.run("undo", self.repo)
+        """Another process writes."""
+        holder = start(HOLD, self.repo)
+        try:
+            assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+            return self.run("convert", self.source.root, self.repo)
+        finally:
+            holder.kill()
+            holder.communicate()
 
     def taken_off(self) -> str:
         """Ranges were taken off."""
