@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from .planning.plan import Plan
 from .progress import Progress, no_progress
 from .reconcile import reconcile
 from .target import Association, add_associations, local_path
+from .versions import versions
 from .writers.batch import execute
 from .writers.references import References, dataset_type_of
 from .writers.repository import open_target
@@ -29,8 +28,6 @@ from .writers.staging import remove_stale
 
 SPLIT_WEIGHT = 100
 """Datasets that one piece of a split file counts for in a batch: it is written, not linked."""
-
-DISTRIBUTIONS = ("gen2to3", "lsst-daf-butler", "astro-metadata-translator", "astropy")
 
 
 def ledger_path(target: str, ledger: str | None) -> Path | None:
@@ -151,11 +148,6 @@ def _unknown(plan: Plan, book: Ledger) -> list[Item]:
         for name in plan.present
         if name not in known or name in plan.renewed
     ]
-
-
-def versions() -> Mapping[str, str]:
-    """Versions of what wrote the repository."""
-    return {"python": platform.python_version()} | {name: version(name) for name in DISTRIBUTIONS}
 
 
 def batches(plan: Plan) -> Iterator[list[Operation]]:

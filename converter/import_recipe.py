@@ -21,8 +21,8 @@ class ImportRecipe(Subset):
     sources
         Files and directories with masters.
     validity
-        Where the validity ranges come from, as `parse_validity` reads it;
-        several tables count as one. Empty: the masters get no range.
+        Where the validity ranges come from (`gen2to3 import-calibs --help` has
+        the forms); several tables count as one. Empty: the masters get none.
     camera
         Camera name, ``""`` for that of the repository's one instrument.
     declarations

@@ -39,14 +39,20 @@ class ValidityOverride:
 
     Parameters
     ----------
-    dataset_type, calib_date
-        Globs of the dataset type and of the source's calibration date text.
-    detector, physical_filter
-        Only this detector or filter, `None` for all.
-    begin, end
-        ISO text, ``""`` for unbounded; ``end`` is not part of the range.
+    dataset_type
+        Glob of the dataset type.
+    calib_date
+        Glob of the source's calibration date text.
+    detector
+        Only this detector, `None` for all.
+    physical_filter
+        Only this filter, `None` for all.
+    begin
+        ISO text, ``""`` for unbounded.
+    end
+        ISO text, ``""`` for unbounded; it is not part of the range.
     scale
-        ``"utc"`` or ``"tai"``.
+        Time scale of both.
     """
 
     dataset_type: str

@@ -28,7 +28,6 @@ from adapters.gen2.looks import Looks, look_at
 from adapters.gen2.sqlite_files import sqlite_state
 
 from . import intents
-from .apply import versions
 from .decisions import Decision
 from .ledger import Ledger
 from .nouns import Gen2to3Error, Reject, Skip
@@ -37,6 +36,7 @@ from .planning.instrument import serial_periods
 from .planning.plan import Plan
 from .recipe import Recipe
 from .target import local_path
+from .versions import versions
 
 TABLE = "create table if not exists unchanged (conversion integer, target text, source text, files text, outcome text)"
 """One row: the last conversion, if the same command again has nothing to write."""

@@ -33,10 +33,12 @@ class Selection:
 
     Parameters
     ----------
-    types, filters
-        Dataset types and physical filters: values or globs.
+    types
+        Dataset types: values or globs.
     detectors
         Detector ids, ranges of them such as ``1..62``, full names or globs.
+    filters
+        Physical filters: values or globs.
     where
         Expression of the Butler's query language.
     """
@@ -171,9 +173,11 @@ class Request:
     cover
         Span in which no gaps are allowed.
     require
-        Detectors that a dataset type must have: ids, ranges, or `ALL`.
-    inherit, certify
-        Entries, in order.
+        Detectors that a dataset type must have: ids, ranges, or ``all``.
+    inherit
+        Certifications of other collections, in order.
+    certify
+        Datasets that are certified, in order.
     extend
         Whether the collection may exist, and keeps what no entry changes.
     make_default

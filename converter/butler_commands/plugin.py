@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
 
 import click
 import yaml
+
+from ..lazy_command import LazyCommand
 
 GROUP = "butler.cli"
 ENTRY_POINT = "converter.butler_commands:commands"
@@ -17,8 +18,8 @@ ENTRY_POINT = "converter.butler_commands:commands"
 _log = logging.getLogger(__name__)
 
 
-class LazyCommand(click.Command):
-    """A command that is known by name, and is imported when it is used.
+class Named(LazyCommand):
+    """A command of ``butler``.
 
     Parameters
     ----------
@@ -31,28 +32,16 @@ class LazyCommand(click.Command):
     """
 
     def __init__(self, name: str, short_help: str, same_as: str) -> None:
-        super().__init__(name, short_help=short_help)
+        super().__init__(name, short_help, self._definition)
         self.same_as = same_as
 
-    @property
-    def command(self) -> click.Command:
-        """The command itself."""
-        definitions = import_module(".definitions", __package__)
-        return definitions.DEFINITIONS[self.name]
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """Parse arguments, as the command itself does it; from here on it is that one that runs."""
-        return self.command.make_context(info_name, args, parent, **extra)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Parameters of the command itself, for programs that make its documentation."""
-        return self.command.get_params(ctx)
+    def _definition(self) -> click.Command:
+        command: click.Command = import_module(".definitions", __package__).DEFINITIONS[self.name]
+        return command
 
 
 COMMANDS = {
-    name: LazyCommand(name, short_help, same_as)
+    name: Named(name, short_help, same_as)
     for name, short_help, same_as in (
         (
             "bless-calibrations",

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..blessing import Blessing, decertification, express, load_request, request_text, write_request
-from ..blessing import bless as run_blessing
 from ..nouns import UsageError
 from ..subset import TRANSFERS
-from .options import Settings, ledger_option, speaking, wait_option
+from .command import Command
+from .completing import dataset_types, instruments
+from .options import Settings, ledger_option, repo_argument, speaking, wait_option
 from .params import NumbersType
 from .printing import error, print_json, print_rejects
 from .printing_bless import print_blessing
 from .progress import progress_for
 
+if TYPE_CHECKING:
+    from ..blessing import Blessing
 
-@click.command()
-@click.argument("repo")
+
+@click.command(cls=Command)
+@repo_argument
 @click.argument("plan_file", metavar="[PLAN.yaml]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--extend", is_flag=True, help="The collection may exist, and keeps what the plan does not change."
@@ -30,7 +33,14 @@ from .progress import progress_for
     "--decertify", is_flag=True, help="Take ranges off, as the options below say, instead of a plan."
 )
 @click.option("--collection", metavar="NAME", help="With --decertify: the CALIBRATION collection.")
-@click.option("--type", "types", multiple=True, metavar="GLOB", help="With --decertify: dataset type.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=dataset_types,
+    help="With --decertify: dataset type.",
+)
 @click.option(
     "--detectors",
     type=NumbersType("detector"),
@@ -58,7 +68,11 @@ from .progress import progress_for
     help="With --express: write it to a new file.",
 )
 @click.option(
-    "--instrument", default="", metavar="NAME", help="With --decertify and --express: Gen3 instrument."
+    "--instrument",
+    default="",
+    metavar="NAME",
+    shell_complete=instruments,
+    help="With --decertify and --express: Gen3 instrument.",
 )
 @click.option(
     "--transfer",
@@ -95,6 +109,9 @@ def bless(
     collection is to hold; the difference to what it holds is shown and
     written, all of it or nothing. The same plan again changes nothing.
     """
+    from ..blessing import bless as run_blessing
+    from ..blessing import decertification, load_request
+
     settings: Settings = ctx.obj
     if sum((plan_file is not None, decertify, expressed is not None)) != 1:
         raise UsageError("give a plan, or one of --decertify and --express")
@@ -135,6 +152,8 @@ def show(outcome: Blessing, settings: Settings, dry_run: bool) -> int:
 
 
 def _express(settings: Settings, repo: str, collection: str, instrument: str, output: Path | None) -> int:
+    from ..blessing import express, request_text, write_request
+
     request, rejects = express(repo, collection, instrument)
     if output is not None:
         write_request(request, output)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import click
 
-from adapters.registry import list_cameras
-
+from .command import Command
 from .options import Settings, speaking
 from .printing import print_cameras, print_json
 
 
-@click.command()
+@click.command(cls=Command)
 @speaking
 @click.pass_obj
 def cameras(settings: Settings) -> int:
     """List the cameras that can be converted."""
+    from adapters.registry import list_cameras
+
     entries = list_cameras()
     if settings.json:
         print_json(

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..apply import ledger_path
-from ..convert import Outcome
-from ..convert import convert as run_conversion
 from ..movable import CONSENT
-from ..nouns import UsageError
-from ..recipe import Recipe
-from ..report.make import check_output, make_report
+from .command import Command
 from .options import (
     Settings,
     again_options,
     given_recipe,
     ledger_option,
     recipe_option,
+    repo_argument,
+    root_argument,
     source_options,
     speaking,
     wait_option,
@@ -28,10 +25,14 @@ from .printing import error, print_json, print_plan, print_verification, say
 from .printing_files import print_moved
 from .progress import progress_for
 
+if TYPE_CHECKING:
+    from ..convert import Outcome
+    from ..recipe import Recipe
 
-@click.command()
-@click.argument("root")
-@click.argument("repo")
+
+@click.command(cls=Command)
+@root_argument
+@repo_argument
 @source_options
 @again_options
 @recipe_option
@@ -44,15 +45,17 @@ def plan(ctx: click.Context, root: str, repo: str, recipe_file: Path | None, **o
     ROOT is the Gen2 repository, REPO the Butler repository, which need not
     exist yet.
     """
+    from ..convert import convert as run_conversion
+
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
     outcome = run_conversion(recipe, repo, options["ledger"], dry_run=True, progress=progress_for(settings))
     return _show(settings, outcome, verifies=False)
 
 
-@click.command()
-@click.argument("root")
-@click.argument("repo")
+@click.command(cls=Command)
+@root_argument
+@repo_argument
 @source_options
 @again_options
 @recipe_option
@@ -94,6 +97,10 @@ def convert(
     (on SQLite) if it is not there. The same command run again converts what
     has been added meanwhile, and goes on after an interruption.
     """
+    from ..convert import convert as run_conversion
+    from ..nouns import UsageError
+    from ..report.make import check_output
+
     settings: Settings = ctx.obj
     recipe = given_recipe(ctx, root, recipe_file)
     if report_file is not None:
@@ -111,6 +118,9 @@ def convert(
 def _report(
     settings: Settings, recipe: Recipe, repo: str, ledger: str | None, output: Path, outcome: Outcome
 ) -> None:
+    from ..apply import ledger_path
+    from ..report.make import make_report
+
     make_report(
         repo,
         output,

@@ -6,18 +6,27 @@ from typing import Any
 
 import click
 
-from ..curate import curate as run_curate
-from ..curate_recipe import CurateRecipe
 from ..subset import TRANSFERS
-from .options import Settings, absolute, given_choices, ledger_option, speaking, wait_option
+from .command import Command
+from .completing import directories, paths
+from .options import (
+    Settings,
+    absolute,
+    camera_option,
+    given_choices,
+    ledger_option,
+    repo_argument,
+    speaking,
+    wait_option,
+)
 from .printing import print_written
 from .progress import progress_for
 
 
-@click.command()
-@click.argument("repo")
-@click.argument("package", required=False)
-@click.option("--camera", help="Camera (default: that of the repository's one instrument).")
+@click.command(cls=Command)
+@repo_argument
+@click.argument("package", required=False, shell_complete=directories)
+@camera_option
 @click.option(
     "--label", help="Last part of the collection (default: curated); '' for the stack's historical names."
 )
@@ -28,6 +37,7 @@ from .progress import progress_for
     "camera_files",
     multiple=True,
     metavar="FILE[=BEGIN..END]",
+    shell_complete=paths,
     help="Camera geometry as the stack writes it, and when it is valid (UTC; default: always); may be repeated.",
 )
 @click.option(
@@ -68,6 +78,9 @@ def curate(
     if there are only files to ingest. The same package again is nothing to
     do; a changed one goes to a new --label.
     """
+    from ..curate import curate as run_curate
+    from ..curate_recipe import CurateRecipe
+
     settings: Settings = ctx.obj
     given = given_choices(ctx, CurateRecipe)
     given["package"] = absolute([package])[0] if package else ""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..apply import ledger_path
-from ..candidates import nearest
-from ..explain import Explanation
-from ..explain import explain as run_explanation
-from ..question import Question
 from ..timespans import format_tai
-from .options import Settings, ledger_option, speaking
+from .command import Command
+from .completing import dataset_types, directories, instruments
+from .options import Settings, ledger_option, repo_argument, speaking
 from .printing import one_line, print_json, print_table, say
 
+if TYPE_CHECKING:
+    from ..explain import Explanation
 
-@click.command()
-@click.argument("repo")
-@click.argument("dataset_type", metavar="TYPE")
+
+@click.command(cls=Command)
+@repo_argument
+@click.argument("dataset_type", metavar="TYPE", shell_complete=dataset_types)
 @click.option("--detector", type=int, metavar="N", help="Detector id.")
 @click.option("--exposure", type=int, metavar="ID", help="Exposure id.")
 @click.option("--time", default="", metavar="TIME", help="An instant, instead of an exposure.")
@@ -27,8 +27,19 @@ from .printing import one_line, print_json, print_table, say
 @click.option(
     "--collection", default="", metavar="NAME", help="What is searched (default: <instrument>/calib)."
 )
-@click.option("--root", metavar="DIR", help="Gen2 repository (default: that of the last conversion).")
-@click.option("--instrument", default="", metavar="NAME", help="Gen3 instrument (default: the only one).")
+@click.option(
+    "--root",
+    metavar="DIR",
+    shell_complete=directories,
+    help="Gen2 repository (default: that of the last conversion).",
+)
+@click.option(
+    "--instrument",
+    default="",
+    metavar="NAME",
+    shell_complete=instruments,
+    help="Gen3 instrument (default: the only one).",
+)
 @ledger_option
 @speaking
 @click.pass_context
@@ -44,6 +55,10 @@ def explain(
     REPO is the Butler repository, TYPE a calibration dataset type. Nothing is
     written. That there is no calibration is an answer, too.
     """
+    from ..apply import ledger_path
+    from ..explain import explain as run_explanation
+    from ..question import Question
+
     settings: Settings = ctx.obj
     found = run_explanation(repo, Question(**question), ledger_path(repo, ledger), root)
     if settings.json:
@@ -60,6 +75,8 @@ def _print(found: Explanation, settings: Settings) -> None:
     choice = found.choice
     if choice is None:
         say(f"Gen3: none; {one_line(found.problem)}.")
+        from ..candidates import nearest
+
         for what, candidate in zip(("before", "after"), nearest(found.candidates), strict=True):
             text = (
                 "none" if candidate is None else f"{candidate.run} {candidate.span} in {candidate.collection}"

@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
-from ..import_calibs import import_calibs as run_import
-from ..import_recipe import ImportRecipe
+from .command import Command
+from .completing import paths
 from .options import (
     Settings,
     absolute,
     again_options,
+    camera_option,
     given_choices,
     ledger_option,
     master_options,
+    repo_argument,
     speaking,
     wait_option,
 )
@@ -22,14 +24,15 @@ from .printing import print_written
 from .progress import progress_for
 
 
-@click.command("import-calibs")
-@click.argument("repo")
-@click.argument("sources", nargs=-1, required=True)
-@click.option("--camera", help="Camera of the masters (default: that of the repository's one instrument).")
+@click.command("import-calibs", cls=Command)
+@repo_argument
+@click.argument("sources", nargs=-1, required=True, shell_complete=paths)
+@camera_option
 @click.option(
     "--validity",
     multiple=True,
     metavar="SOURCE",
+    shell_complete=paths,
     help="Where validity ranges come from: a table (.csv, .ecsv, .yaml; may be repeated), rule:RULE, "
     "cards:BEGIN,END, gen3:REPO[#COLLECTION], export:FILE[#COLLECTION] or gen2:DIR.",
 )
@@ -38,6 +41,7 @@ from .progress import progress_for
     "declarations",
     multiple=True,
     metavar="FILE",
+    shell_complete=paths,
     help="YAML file that says what the files of an archive are; may be repeated (default: the camera's).",
 )
 @master_options
@@ -64,6 +68,9 @@ def import_calibs(
     there; SOURCES are files and directories with masters. Without --validity
     the masters are ingested, and certified by nobody.
     """
+    from ..import_calibs import import_calibs as run_import
+    from ..import_recipe import ImportRecipe
+
     settings: Settings = ctx.obj
     given = given_choices(ctx, ImportRecipe) | {
         "sources": absolute(sources),

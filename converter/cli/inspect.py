@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 
-from ..inspection import inspect_source
-from ..recipe_text import write_recipe
-from .options import Settings, given_recipe, source_options, speaking
+from .command import Command
+from .options import Settings, given_recipe, root_argument, source_options, speaking
 from .printing import print_json
 from .printing_inspection import print_inspection
 
 WRONG = 1
 
 
-@click.command()
-@click.argument("root")
+@click.command(cls=Command)
+@root_argument
 @source_options
 @click.option(
     "--recipe",
@@ -32,8 +31,12 @@ WRONG = 1
 def inspect(ctx: click.Context, root: str, recipe_file: Path | None, force: bool, **options: Any) -> int:
     """Say what is in a Gen2 repository and what is wrong with it.
 
-    Writes nothing but the recipe, if one is asked for.
+    ROOT is the Gen2 repository. Nothing is written but the recipe, if one is
+    asked for. The exit status is 1 if anything is wrong.
     """
+    from ..inspection import inspect_source
+    from ..recipe_text import write_recipe
+
     settings: Settings = ctx.obj
     inspection = inspect_source(given_recipe(ctx, root))
     if recipe_file is not None:

@@ -5,49 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from adapters.geometry import GROUPINGS
 
-from ..ledger import Ledger
 from ..nouns import UsageError
 from ..overlaps import Policy, RangeRule
 from ..readings import Reading
-from ..recipe import Recipe, load_recipe, recipe_from_dict
 from ..subset import TRANSFERS
+from .completing import cameras, dataset_types, directories, pairs, paths
 from .params import NumbersType, PairType, TemplateType, ZoneType
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass
-class Settings:
-    """How to speak: set by the options of any command.
-
-    Parameters
-    ----------
-    json
-        One JSON object on stdout, and nothing else there.
-    quiet
-        Print what is wrong only.
-    verbose
-        Print everything that is otherwise summarised.
-    debug
-        Show tracebacks.
-    again
-        What writes that which a dry run showed; ``{command}`` is the command.
-    """
-
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    debug: bool = False
-    again: str = "`gen2to3 {command}` with the same options"
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -81,6 +58,14 @@ speaking = _all(
     _flag("debug", "Show a traceback with an error."),
 )
 
+types_option = click.option(
+    "--types",
+    multiple=True,
+    metavar="GLOB,...",
+    shell_complete=dataset_types,
+    help="Only these dataset types.",
+)
+
 master_options = _all(
     click.option("--label", help="Last part of the calibration collection; '' for the historical layout."),
     click.option(
@@ -93,16 +78,23 @@ master_options = _all(
         metavar="A,B..C",
         help="Only these detectors, for raws and masters.",
     ),
-    click.option("--types", multiple=True, metavar="GLOB,...", help="Only these dataset types."),
+    types_option,
     click.option(
         "--exclude", multiple=True, metavar="GLOB", help="Leave out paths (relative to their root)."
     ),
-    click.option("--allow-outside", multiple=True, metavar="DIR", help="Directory to which links may lead."),
+    click.option(
+        "--allow-outside",
+        multiple=True,
+        metavar="DIR",
+        shell_complete=directories,
+        help="Directory to which links may lead.",
+    ),
     click.option(
         "--overlaps",
         type=PairType("policy", Policy),
         multiple=True,
         metavar="[TYPE=]POLICY",
+        shell_complete=pairs(Policy),
         help=f"Which master wins where several are valid: {', '.join(Policy)} (default: fail).",
     ),
     click.option("--workers", type=click.IntRange(min=1), help="Processes that read headers (default: 1)."),
@@ -128,11 +120,16 @@ again_options = _all(
 """Options of the commands that write the same source again."""
 
 source_options = _all(
-    click.option("--camera", help="Camera: short name, instrument or Gen2 mapper (default: by the mapper)."),
+    click.option(
+        "--camera",
+        shell_complete=cameras,
+        help="Camera: short name, instrument or Gen2 mapper (default: by the mapper).",
+    ),
     click.option(
         "--calib",
         multiple=True,
         metavar="DIR",
+        shell_complete=directories,
         help="Calibration root; may be repeated (default: where the Gen2 mapper looked).",
     ),
     master_options,
@@ -150,6 +147,7 @@ source_options = _all(
         type=PairType("reading", Reading),
         multiple=True,
         metavar="[TYPE=]READING",
+        shell_complete=pairs(Reading),
         help=f"What validity ranges mean: {', '.join(Reading)} (default: detected).",
     ),
     click.option(
@@ -157,6 +155,7 @@ source_options = _all(
         type=PairType("rule", RangeRule),
         multiple=True,
         metavar="[TYPE=]RULE",
+        shell_complete=pairs(RangeRule),
         help=f"Make ranges from the masters' dates: {', '.join(RangeRule)} (default: the registry's).",
     ),
     click.option(
@@ -205,8 +204,22 @@ recipe_option = click.option(
     help="Take all choices from a recipe; an option replaces the recipe's key as a whole.",
 )
 
+repo_argument = click.argument("repo", shell_complete=directories)
+
+root_argument = click.argument("root", shell_complete=directories)
+
+camera_option = click.option(
+    "--camera",
+    shell_complete=cameras,
+    help="Camera: short name, instrument or Gen2 mapper (default: that of the repository's one instrument).",
+)
+"""Option of the commands that add to a repository."""
+
 ledger_option = click.option(
-    "--ledger", metavar="PATH", help="Ledger file (default: gen2to3.sqlite3 in the repository)."
+    "--ledger",
+    metavar="PATH",
+    shell_complete=paths,
+    help="Ledger file (default: gen2to3.sqlite3 in the repository).",
 )
 
 wait_option = click.option(
@@ -238,6 +251,8 @@ def given_recipe(ctx: click.Context, root: str, recipe_file: Path | None = None)
     UsageError
         The recipe cannot be read, or makes no sense.
     """
+    from ..recipe import Recipe, load_recipe
+
     return _replace(ctx, Recipe(root) if recipe_file is None else load_recipe(recipe_file, root), root)
 
 
@@ -265,6 +280,9 @@ def recipe_for(
     UsageError
         There is nothing that says where the Gen2 repository is.
     """
+    from ..ledger import Ledger
+    from ..recipe import load_recipe, recipe_from_dict
+
     if root is not None:
         return given_recipe(ctx, root, recipe_file)
     if recipe_file is not None:
@@ -308,7 +326,7 @@ def given_choices(ctx: click.Context, recipe: type) -> dict[str, Any]:
 
 
 def _replace(ctx: click.Context, recipe: Recipe, root: str) -> Recipe:
-    recipe = dataclasses.replace(recipe, **given_choices(ctx, Recipe) | {"root": root})
+    recipe = dataclasses.replace(recipe, **given_choices(ctx, type(recipe)) | {"root": root})
     return dataclasses.replace(
         recipe,
         root=str(Path(recipe.root).absolute()),

@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from ..recipe import zone_name
-
 LONGEST_RANGE = 1_000_000
 """A range of visits is stored id by id, so a slip of the finger must not fill the memory."""
 
@@ -90,6 +88,8 @@ class ZoneType(click.ParamType):
         """Parse one use of the option."""
         if isinstance(value, tuple):
             return value
+        from ..recipe import zone_name
+
         dataset_type, equals, zone = map(str.strip, str(value).rpartition("="))
         if equals and not dataset_type:
             self.fail(f"{value!r} names no dataset type before the '='", param, ctx)

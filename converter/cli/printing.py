@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adapters.gen2.files import printable
-from adapters.registry import CameraEntry
 
-from ..decisions import Decision
-from ..nouns import Reject
-from ..planning.plan import Plan
-from ..verify import Verification
-from ..written import Written
-from .options import Settings
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.registry import CameraEntry
+
+    from ..decisions import Decision
+    from ..nouns import Reject
+    from ..planning.plan import Plan
+    from ..verify import Verification
+    from ..written import Written
 
 LONGEST = 20_000
 """Characters of a line that are shown."""

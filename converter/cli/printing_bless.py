@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..blessing import Blessing
-from .options import Settings
+from typing import TYPE_CHECKING
+
 from .printing import (
     FIRST,
     one_line,
@@ -14,6 +14,10 @@ from .printing import (
     print_skips,
     say,
 )
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..blessing import Blessing
 
 
 def print_blessing(outcome: Blessing, settings: Settings, written: bool) -> None:

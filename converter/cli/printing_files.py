@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ..files_check import FilesCheck, Wrong
-from ..moving import Moved
-from .options import Settings
+from typing import TYPE_CHECKING
+
 from .printing import one_line, plural, say
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..files_check import FilesCheck, Wrong
+    from ..moving import Moved
 
 
 def print_files(result: FilesCheck, settings: Settings, checksum: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..inspection import Inspection, TypeValidity
-from .options import Settings
 from .printing import one_line, plural, print_conflicts, print_rejects, print_skips, print_table, say
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..inspection import Inspection, TypeValidity
 
 
 def print_inspection(inspection: Inspection, settings: Settings, recipe_file: Path | None) -> None:

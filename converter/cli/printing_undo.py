@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ..undoing.undo import Undoing
-from .options import Settings
+from typing import TYPE_CHECKING
+
 from .printing import one_line, plural, print_table, say
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..undoing.undo import Undoing
 
 
 def print_undoing(outcome: Undoing, settings: Settings, written: bool) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from tqdm import tqdm
-
 from ..progress import Progress, no_progress
-from .options import Settings
+from .settings import Settings
 
 
 def progress_for(settings: Settings) -> Progress:
@@ -19,5 +17,7 @@ def progress_for(settings: Settings) -> Progress:
 
 
 def _bar(iterable: Iterable, what: str, total: int) -> Iterable:
+    from tqdm import tqdm
+
     # A short one vanishes by itself, so that the result stands alone.
     return tqdm(iterable, desc=what, total=total, leave=False, file=sys.stderr)

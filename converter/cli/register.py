@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ..register import RegisterRecipe, Registration
-from ..register import register as run_registration
-from .options import Settings, ledger_option, speaking, wait_option
+from .command import Command
+from .completing import cameras
+from .options import Settings, ledger_option, repo_argument, speaking, wait_option
 from .printing import error, one_line, plural, print_json, say
+
+if TYPE_CHECKING:
+    from ..register import Registration
 
 FIRST = 10
 """New records of a kind that are listed without ``--verbose``."""
 
 
-@click.command()
-@click.argument("repo")
-@click.option("--camera", required=True, help="Camera: short name, instrument or Gen2 mapper.")
+@click.command(cls=Command)
+@repo_argument
+@click.option(
+    "--camera",
+    required=True,
+    shell_complete=cameras,
+    help="Camera: short name, instrument or Gen2 mapper.",
+)
 @click.option("--update", is_flag=True, help="Change records that differ.")
 @click.option("--strict", is_flag=True, help="As in other commands; there is nothing here to reject.")
 @click.option("--dry-run", is_flag=True, help="Show the difference, and write nothing.")
@@ -39,6 +49,9 @@ def register(
     there. The difference is shown first. Records that differ are changed with
     --update only; detectors and filters that the camera lacks are kept.
     """
+    from ..register import RegisterRecipe
+    from ..register import register as run_registration
+
     settings: Settings = ctx.obj
     done = run_registration(RegisterRecipe(camera, update, strict), repo, ledger, dry_run, wait)
     if settings.json:

@@ -7,16 +7,22 @@ from typing import Any
 
 import click
 
-from ..apply import ledger_path
-from ..ledger import Ledger
-from ..report.make import make_report
-from .options import Settings, ledger_option, recipe_for, recipe_option, source_options, speaking
+from .command import Command
+from .options import (
+    Settings,
+    ledger_option,
+    recipe_for,
+    recipe_option,
+    repo_argument,
+    source_options,
+    speaking,
+)
 from .printing import plural, print_json, say
 from .progress import progress_for
 
 
-@click.command()
-@click.argument("repo")
+@click.command(cls=Command)
+@repo_argument
 @click.argument("root", required=False)
 @click.option(
     "--output",
@@ -48,6 +54,10 @@ def report(
     the last conversion, with its recipe). Where that is not there any more,
     the report says what ledger and repository tell.
     """
+    from ..apply import ledger_path
+    from ..ledger import Ledger
+    from ..report.make import make_report
+
     settings: Settings = ctx.obj
     book = ledger_path(repo, ledger)
     is_named = root is not None or recipe_file is not None

@@ -10,8 +10,8 @@ import click
 
 from ..interruption import Terminated, terminable
 from ..nouns import Gen2to3Error
-from .options import Settings
 from .printing import error
+from .settings import Settings
 
 INTERRUPTED = 130
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ..apply import ledger_path
-from ..status import InstrumentStatus, Status
-from ..status import status as read_status
-from .options import Settings, ledger_option, speaking
+from .command import Command
+from .options import Settings, ledger_option, repo_argument, speaking
 from .printing import one_line, plural, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..status import InstrumentStatus, Status
 
 LAST = 5
 """Conversions that are listed without ``--verbose``."""
 
 
-@click.command()
-@click.argument("repo")
+@click.command(cls=Command)
+@repo_argument
 @ledger_option
 @speaking
 @click.pass_context
@@ -25,6 +28,9 @@ def status(ctx: click.Context, repo: str, ledger: str | None) -> int:
     REPO is the Butler repository. Nothing is written. Without a ledger the
     conversions are not known; all else is.
     """
+    from ..apply import ledger_path
+    from ..status import status as read_status
+
     settings: Settings = ctx.obj
     found = read_status(repo, ledger_path(repo, ledger))
     if settings.json:

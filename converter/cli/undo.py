@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ..undoing.undo import undo as run_undo
-from .options import Settings, ledger_option, speaking, wait_option
+from .command import Command
+from .options import Settings, ledger_option, repo_argument, speaking, wait_option
 from .printing import error, print_json
 from .printing_undo import print_undoing
 
 
-@click.command()
-@click.argument("repo")
+@click.command(cls=Command)
+@repo_argument
 @click.argument("conversion", required=False, type=click.IntRange(min=1))
 @click.option("--dry-run", is_flag=True, help="Show what would be undone, and change nothing.")
 @ledger_option
@@ -28,6 +28,8 @@ def undo(
     files, RUNs, collections and chains are as they were before; dimension
     records and dataset types stay. The source is never touched.
     """
+    from ..undoing.undo import undo as run_undo
+
     settings: Settings = ctx.obj
     outcome = run_undo(repo, conversion, ledger, dry_run, wait)
     if settings.json:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..apply import ledger_path
-from ..files_check import WORKERS, FilesCheck, check_files
-from ..files_repair import check_and_repair
 from ..nouns import UsageError
-from ..verify import verify as run_verify
-from .options import Settings, ledger_option, recipe_for, recipe_option, source_options, speaking
+from .command import Command
+from .completing import directories
+from .options import (
+    Settings,
+    ledger_option,
+    recipe_for,
+    recipe_option,
+    repo_argument,
+    source_options,
+    speaking,
+)
 from .printing import print_json, print_verification, say
 from .printing_files import print_files
 from .progress import progress_for
 
+if TYPE_CHECKING:
+    from ..files_check import FilesCheck
+
 DISAGREE = 4
 
 
-@click.command()
-@click.argument("repo")
-@click.argument("root", required=False)
+@click.command(cls=Command)
+@repo_argument
+@click.argument("root", required=False, shell_complete=directories)
 @source_options
 @recipe_option
 @ledger_option
@@ -48,6 +57,11 @@ def verify(
     the last conversion, with its recipe). With --files and neither ROOT nor
     --recipe only the files of the Butler repository are looked at.
     """
+    from ..apply import ledger_path
+    from ..files_check import WORKERS, check_files
+    from ..files_repair import check_and_repair
+    from ..verify import verify as run_verify
+
     settings: Settings = ctx.obj
     if (checksum or repair) and not files:
         raise UsageError(f"--{'checksum' if checksum else 'repair'} needs --files")

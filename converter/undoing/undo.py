@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..apply import ledger_path, versions
+from ..apply import ledger_path
 from ..ledger import Ledger, ledger_errors
 from ..lock import exclusive
 from ..nouns import StoppedError, UsageError
 from ..reconcile import reconcile
 from ..target import open_reading
+from ..versions import versions
 from ..writers.removal import clean, remove
 from ..writers.repository import open_target
 from ..writers.staging import remove_stale

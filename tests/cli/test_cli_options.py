@@ -174,7 +174,7 @@ def test_debug_shows_a_traceback(run, tmp_path):
 
 
 def test_help_and_version(run):
-    assert run("--version").stdout.startswith("gen2to3, version ")
+    assert run("--version").stdout.startswith("gen2to3 ")
     for command in ((), ("plan",), ("convert",), ("inspect",), ("verify",), ("cameras",)):
         result = run(*command, "--help")
         assert result.exit_code == 0

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from click import Context
 
 from converter.blessing import parse_request
 from converter.butler_commands.definitions import DEFINITIONS
@@ -65,12 +66,20 @@ def test_links_lead_somewhere(page):
             assert anchor in slugs, f"{page}: {target}#{anchor}"
 
 
+def test_the_index_has_all_pages():
+    listed = re.findall(r"^\* \[[^]]*\]\(([^)#]*)\)", markdown.read("docs/README.md"), re.MULTILINE)
+    there = {p.name for p in (markdown.ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in listed if not name.startswith("../")} == there
+    assert len(set(listed)) == len(listed)
+    assert "(docs/README.md)" in markdown.read("README.md")
+
+
 @pytest.mark.parametrize("page", (*PAGES, "CHANGELOG.md"))
 def test_options_exist(page):
     known = {
         option
-        for c in (*main.commands.values(), *DEFINITIONS.values())
-        for p in c.params
+        for c in (main, *main.commands.values(), *DEFINITIONS.values())
+        for p in c.get_params(Context(c))
         for option in (*p.opts, *p.secondary_opts)
     }
     # Of ingestCalibs.py, butler and sqlite-utils.
