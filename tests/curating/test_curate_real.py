@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from converter.timespans import MAX_NS, MIN_NS, parse_time, to_tai
+from tests.sampling import FULL
 
 from .reading import GENERIC, Ranges, files, ledger, ranges
 
@@ -112,6 +113,7 @@ def test_decam_is_as_in_hits2015(data: Path, decam_repo: tuple[Path, dict]) -> N
     assert ours and ours.items() <= golden["linearizer"].items()
 
 
+@pytest.mark.skipif(not FULL, reason="840 files: make test-full")
 def test_hsc(run_json, data: Path, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     result = curated(run_json, data, repo, "hsc", "obs_subaru_data", "--workers", "2")

@@ -1,4 +1,4 @@
-"""Commands of gen2to3 in a process forked from this one: what is imported need not be imported for each of them."""
+"""Commands of gen2to3 and of the stock butler in a process forked from this one: what is imported need not be imported for each of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from lsst.daf.butler.cli.butler import cli
+
 from converter.cli import main
+
+PROGRAMS = {"gen2to3": main, "butler": cli}
 
 TIMEOUT_S = 300
 
@@ -22,15 +26,15 @@ _SHELL = re.compile(r"[|&;<>$`*?\n]")
 
 
 def words_of(text: str) -> list[str] | None:
-    """The arguments of a line that only calls ``gen2to3``, `None` if it needs a shell."""
+    """Program and arguments of a line that only calls one of `PROGRAMS`, `None` if it needs a shell."""
     if _SHELL.search(text):
         return None
     words = shlex.split(text, comments=True)
-    return words[1:] if words[:1] == ["gen2to3"] else None
+    return words if words and words[0] in PROGRAMS else None
 
 
 def run(words: Sequence[str], directory: Path, env: Mapping[str, str]) -> CompletedProcess[str]:
-    """Run a command with these arguments, in this directory and with this environment."""
+    """Run a command in this directory and with this environment."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         gc.freeze()
         pid = os.fork()
@@ -41,7 +45,7 @@ def run(words: Sequence[str], directory: Path, env: Mapping[str, str]) -> Comple
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read().decode(errors="replace"))
-    return CompletedProcess(["gen2to3", *words], os.waitstatus_to_exitcode(code), *texts)
+    return CompletedProcess(list(words), os.waitstatus_to_exitcode(code), *texts)
 
 
 def _child(words: Sequence[str], directory: Path, env: Mapping[str, str], out: int, err: int) -> None:
@@ -55,7 +59,7 @@ def _child(words: Sequence[str], directory: Path, env: Mapping[str, str], out: i
         sys.stdout = os.fdopen(os.dup(out), "w", buffering=1)
         sys.stderr = os.fdopen(os.dup(err), "w", buffering=1)
         try:
-            main(list(words), prog_name="gen2to3")
+            PROGRAMS[words[0]](list(words[1:]), prog_name=words[0])
         except SystemExit as exc:
             status = int(exc.code or 0)
     except BaseException:

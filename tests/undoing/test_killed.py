@@ -53,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, gen2: HscRepository) -> Path
     return repo
 
 
-@pytest.mark.parametrize("point", some(WRITES, 3), ids=str)
+@pytest.mark.parametrize("point", some(WRITES, 1), ids=str)
 def test_a_killed_conversion(
     tmp_path: Path, gen2: HscRepository, whole: Path, point: tuple[str, str, int, str]
 ) -> None:
@@ -90,7 +90,7 @@ def _number(content: dict, dataset_type: str) -> int:
     return sum(1 for row in content["datasets"] if row[0] == dataset_type)
 
 
-@pytest.mark.parametrize("point", some(UNDO, 2), ids=str)
+@pytest.mark.parametrize("point", some(UNDO, 1), ids=str)
 @pytest.mark.parametrize("number", [(), (1,)], ids=["last", "number"])
 def test_a_killed_undo_is_finished_by_the_same_command(
     tmp_path: Path, gen2: HscRepository, point: tuple[str, str, int, str], number: tuple[int, ...]
@@ -109,7 +109,7 @@ def test_a_killed_undo_is_finished_by_the_same_command(
     assert tree(gen2.root) == source
 
 
-@pytest.mark.parametrize("point", some(UNDO, 2), ids=str)
+@pytest.mark.parametrize("point", some(UNDO, 1), ids=str)
 def test_converted_after_a_killed_undo(
     tmp_path: Path, gen2: HscRepository, whole: Path, point: tuple[str, str, int, str]
 ) -> None:
@@ -129,7 +129,7 @@ BLESS = [
 ]
 
 
-@pytest.mark.parametrize("point", some(BLESS, 2), ids=str)
+@pytest.mark.parametrize("point", some(BLESS, 1), ids=str)
 def test_a_killed_blessing(place: Place, point: tuple[str, str, int, str]) -> None:  # noqa: F811
     before = dump(place.root)
     path = place.plan(PLAN)

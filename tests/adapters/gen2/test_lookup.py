@@ -23,6 +23,7 @@ from adapters.contract.oracle import existing, query, truth, write_registry
 from adapters.gen2.lookup import CalibRoot, Gen2Answer, Gen2Lookup, Table
 from adapters.hsc import HSC
 from adapters.lsst import LATISS, ComCam, ImSim
+from tests.sampling import FULL
 
 SHARED = Path(os.environ.get("GEN2TO3_SHARED", Path(__file__).resolve().parents[3].parent / "shared"))
 
@@ -306,7 +307,7 @@ def test_random_registries_agree_with_the_sql(
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=150,
+        max_examples=150 if FULL else 50,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
