@@ -123,24 +123,25 @@ def exclusive(
         return
     missing = [p for p in (path.parent, *path.parent.parents) if not p.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _acquire(path, command, wait)
-        _remove_drafts(path)
-    except OSError as exc:
-        _remove_directories(missing)
-        if insist:
-            raise UsageError(f"{path}: the lock cannot be made: {exc.strerror or exc}") from exc
-        yield
-        return
-    except BaseException:
-        _remove_directories(missing)
-        raise
-    _held[path] = threading.get_ident()
-    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _acquire(path, command, wait)
+            _remove_drafts(path)
+        except OSError as exc:
+            if insist:
+                raise UsageError(f"{path}: the lock cannot be made: {exc.strerror or exc}") from exc
+            _remove_directories(missing)
+            yield
+            return
+        _held[path] = threading.get_ident()
         yield
     finally:
-        del _held[path]
-        release(path)
+        # Also if a signal came while the lock was being made; another thread may have it.
+        if _held.get(path, threading.get_ident()) == threading.get_ident():
+            _held.pop(path, None)
+            release(path)
+        with suppress(OSError):
+            _draft_name(path).unlink()
         _remove_directories(missing)
 
 
@@ -271,8 +272,12 @@ def read(path: Path) -> tuple[Holder | None, str | None]:
         return None, str(exc)
 
 
+def _draft_name(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}")
+
+
 def _draft(path: Path, command: str) -> Path:
-    draft = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}")
+    draft = _draft_name(path)
     draft.write_text(_content(command), encoding="utf-8")
     return draft
 

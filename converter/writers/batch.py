@@ -23,7 +23,7 @@ from ..operations import (
 from ..target import datastore_root
 from .certify import certify, decertify
 from .collections import define_chain, register_chains
-from .common import database_errors
+from .common import database_errors, require_space
 from .datasets import check_formatters, ingest, register, register_collections, register_dataset_type
 from .exposures import insert_exposures
 from .instrument import register_instrument
@@ -33,6 +33,9 @@ from .staging import copy_files, elsewhere, staging
 from .visits import define_visits
 
 T = TypeVar("T")
+
+TYPE_BYTES = 256 * 1024
+"""What the tables of a new dataset type take at most, empty."""
 
 CHECKED = 200
 """Number of datasets of a batch whose stored formatter and path are read back."""
@@ -46,7 +49,10 @@ def prepare(butler: Butler, operations: Sequence[Operation]) -> None:
     doing it again changes nothing. RUNs can be registered inside a
     transaction (`lsst.daf.butler.Butler.ingest` does), six times faster.
     """
-    for operation in _only(operations, RegisterDatasetType):
+    types = _only(operations, RegisterDatasetType)
+    if types:
+        require_space(butler, len(types) * TYPE_BYTES)
+    for operation in types:
         register_dataset_type(butler, operation)
     register_collections(
         butler, [o for o in _only(operations, RegisterCollection) if o.type == "CALIBRATION"]

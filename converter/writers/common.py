@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +59,32 @@ def database_errors(butler: Butler) -> Iterator[None]:
         where = datastore_root(butler)
         what = "the target's database" if where is None else f"{where}: the target's database"
         raise Gen2to3Error(f"{what} cannot be written: {exc.orig}") from exc
+
+
+def require_space(butler: Butler, size: int) -> None:
+    """Refuse to go on with less room on the disk than this.
+
+    The Butler overlooks that a table of a new dataset type cannot be made, and the type is there without its table for
+    ever. So it is not asked to make one where the disk may get full meanwhile.
+
+    Parameters
+    ----------
+    butler
+        The target; of one that is not local nothing is known.
+    size
+        Bytes.
+
+    Raises
+    ------
+    Gen2to3Error
+        There is less.
+    """
+    root = datastore_root(butler)
+    if root is not None and (free := shutil.disk_usage(root).free) < size:
+        raise Gen2to3Error(
+            f"{root}: {free} bytes are free on its disk, {size} are needed to register dataset types; make room, "
+            "and give the same command again"
+        )
 
 
 def make_timespan(span: Span) -> Timespan:

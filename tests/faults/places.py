@@ -40,6 +40,12 @@ def small_disk(directory: Path, size_kb: int) -> Iterator[None]:
         directory.rmdir()
 
 
+def used_kb(directory: Path) -> int:
+    """What its files and directories take on such a disk, in pages of 4 kB."""
+    paths = [directory, *directory.rglob("*")]
+    return sum(-(-p.lstat().st_size // 4096) * 4 if p.is_file() else 0 for p in paths)
+
+
 def grow(directory: Path, size_kb: int) -> None:
     """Give it more room."""
     _mount("-o", f"remount,size={size_kb}k", directory)
