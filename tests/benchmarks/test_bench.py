@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import imports, run
+from tests.sampling import FULL
 
 CASE_KEYS = {
     "case",
@@ -153,6 +154,7 @@ def test_the_starting_process_stays_small() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=run.CHECKOUT, check=False).returncode == 0
 
 
+@pytest.mark.skipif(not FULL, reason="takes long: make test-full")
 def test_import_benchmark(tmp_path: Path) -> None:
     output = tmp_path / "import.json"
     words = ["--nights", "1", "--repeat", "1", "--dir", tmp_path / "work", "--output", output]

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.measure import CHECKOUT
 from fixtures.curated import make_package
+from tests.sampling import FULL
 
 
+@pytest.mark.skipif(not FULL, reason="takes long: make test-full")
 def test_it_runs(tmp_path: Path) -> None:
     package, output = make_package(tmp_path, "hsc"), tmp_path / "result.json"
     words = ["--package", package, "--repeat", "1", "--dir", tmp_path / "work", "--output", output]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from converter.overlaps import Policy
 from converter.recipe import Recipe
 from converter.timespans import parse_time, to_tai
+from tests.sampling import FULL
 
 from .gen2_worlds import CAMERAS, DIALECTS, SECOND, Exposure, World, calib_rows, worlds
 
@@ -51,7 +52,7 @@ def compare(world: World, policy: Policy) -> Counter[str]:
 def test_planned_spans_give_gen2s_master(camera: str, dialect: str) -> None:
     seen: Counter[str] = Counter()
 
-    @settings(COMMON, max_examples=60)
+    @settings(COMMON, max_examples=60 if FULL else 25)
     @given(worlds(camera, dialect))
     def check(world: World) -> None:
         seen["examples"] += 1
