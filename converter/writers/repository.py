@@ -10,7 +10,6 @@ from lsst.daf.butler import Butler
 
 from ..nouns import UsageError
 from ..target import DATABASE_NAME, LOCK_NAME, NEW_NAME, is_vacant, local_path
-from .page_cache import enlarge
 
 
 def open_target(root: str, create: bool) -> Butler:
@@ -34,7 +33,6 @@ def open_target(root: str, create: bool) -> Butler:
     directory = local_path(root)
     if directory is None:
         return _open(root)
-    enlarge(directory.parent if directory.is_file() else directory)
     if directory.is_file() or (directory / "butler.yaml").exists():
         place = directory if directory.is_dir() else directory.parent
         _check_writeable(place)

@@ -83,6 +83,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "register": (Call("register {repo} --camera hsc", status=0),),
     "explain": (Call("explain {repo} bias --detector 49 --time 2014-10-02", converted=True),),
     "status": (Call("status {repo}", converted=True),),
+    "report": (Call("report {repo} {root} -o {tmp}/report.html", converted=True),),
     "completion": (Call("completion fish"),),
     "undo": (Call("undo {repo} --dry-run", converted=True), Call("undo {repo}", converted=True)),
     "verify": (

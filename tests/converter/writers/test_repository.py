@@ -2,12 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 from lsst.daf.butler import Butler
 
 from converter.nouns import UsageError
 from converter.writers import open_target
-from converter.writers.page_cache import CACHE_KIB
 
 
 def test_creates_a_repository_that_the_butler_opens(tmp_path):
@@ -99,14 +97,3 @@ def test_broken_repository(tmp_path):
 def test_unknown_remote(tmp_path):
     with pytest.raises(UsageError, match="cannot be opened"):
         open_target("gopher://nowhere/repo", create=True)
-
-
-def page_cache(database: Path) -> int:
-    with sqlalchemy.create_engine(f"sqlite:///{database}").connect() as connection:
-        return connection.exec_driver_sql("pragma cache_size").scalar_one()
-
-
-def test_only_the_target_has_a_larger_page_cache(tmp_path):
-    open_target(str(tmp_path / "repo"), create=True).close()
-    assert page_cache(tmp_path / "repo" / "gen3.sqlite3") == -CACHE_KIB
-    assert page_cache(tmp_path / "other.sqlite3") not in (-CACHE_KIB, CACHE_KIB)
