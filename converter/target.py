@@ -198,7 +198,9 @@ def _open_reading(root: str) -> Butler:
             raise
     # A writer was killed in the middle of a transaction. SQLite takes it back as soon as somebody
     # opens the database who may write to it; where a writer lives, it leaves that alone.
-    Butler.from_config(root, writeable=True).close()
+    from .writers.repository import take_back  # writers import this module
+
+    take_back(root)
     return Butler.from_config(root, writeable=False)
 
 

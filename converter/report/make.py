@@ -10,11 +10,8 @@ from ..nouns import Gen2to3Error, UsageError
 from ..progress import Progress, no_progress
 from ..recipe import Recipe
 from ..verify import Verification
-from .model import Report
+from .model import MARK, Report
 from .read import read_report
-
-MARK = "gen2to3 report"
-"""What a report says of its maker; a file that does not say so is never overwritten."""
 
 
 def make_report(

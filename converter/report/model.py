@@ -10,6 +10,9 @@ from .coverage import Coverage
 from .focal_plane import FocalPlane
 from .lookups import MEANINGS
 
+MARK = "gen2to3 report"
+"""What a report says of its maker; a file that does not say so is never overwritten."""
+
 Cell = str | int | None
 
 

@@ -18,8 +18,7 @@ from markupsafe import Markup
 
 from adapters.gen2.files import printable
 
-from .make import MARK
-from .model import Cell, Report, Table
+from .model import MARK, Cell, Report, Table
 from .sections import sections_of
 from .timeline_figure import PAGE as ROWS_SHOWN
 from .timeline_figure import build

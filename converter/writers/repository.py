@@ -104,3 +104,14 @@ def _undo(directory: Path, missing: list[Path]) -> None:
             shutil.rmtree(item, ignore_errors=True)
         else:
             item.unlink(missing_ok=True)
+
+
+def take_back(root: str) -> None:
+    """Let SQLite undo the transaction of a writer that was killed; nothing else is written.
+
+    Parameters
+    ----------
+    root
+        Butler repository that cannot be read before.
+    """
+    Butler.from_config(root, writeable=True).close()
